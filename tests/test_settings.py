@@ -1,0 +1,27 @@
+"""The environment is read in one place and its folders are absolute."""
+
+from pathlib import Path
+
+import pytest
+
+import settings
+
+
+def test_defaults_lie_in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SKIN_DATA_DIR", raising=False)
+    monkeypatch.setenv("SKIN_MODELS_DIR", "  ")
+    loaded = settings.load()
+    assert loaded.data_dir == settings.ROOT / "var"
+    assert loaded.models_dir == settings.ROOT / "assets" / "models"
+
+
+def test_folders_come_from_the_environment_and_are_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKIN_DATA_DIR", "clinic")
+    monkeypatch.setenv("SKIN_MODELS_DIR", "~/models")
+    loaded = settings.load()
+    assert loaded.data_dir == tmp_path.resolve() / "clinic"
+    assert loaded.models_dir == Path.home().resolve() / "models"
+    assert not loaded.data_dir.exists()
