@@ -1,0 +1,260 @@
+"""Reads untrusted photos in child processes, so that a hostile file can't take the server along.
+
+Each child is a fresh interpreter with Pillow and numpy only (never a fork of a process that has
+torch's threads), limited in memory, processor time, wall-clock time and, once started, in opening
+files. One child reads many photos; one that crashes or overruns is replaced.
+Down the pipe goes: length (8 bytes), the file. Back comes: length (4 bytes), JSON, raw RGB pixels.
+"""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from PIL import Image
+
+from skinmodel.containers import DAMAGED, InvalidImage
+from skinmodel.images import MAX_BYTES, MAX_RATIO, WORKING_SIDE, Photo, read_photo
+
+TOO_SLOW = "This photo took too long to read."
+START_SECONDS = 60.0  # for the interpreter, on a busy machine
+MEMORY = 2 << 30  # bytes of address space; a 40-megapixel RGBA PNG needs about 0.8 GB
+_MAX_HEADER = 1 << 20
+_ANSWER = struct.Struct(">I")
+_REQUEST = struct.Struct(">Qdd")  # bytes of the file, processor seconds, largest file
+
+
+class Decoder:
+    """Reads photos in `workers` child processes, `seconds` at most for each; thread-safe.
+
+    Children start when first needed and stay; leaving the context, or close(), ends them.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        seconds: float = 10.0,
+        memory: int = MEMORY,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._children = [_Child(memory) for _ in range(workers)]
+        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
+        for child in self._children:
+            self._idle.put(child)
+        self._closed = False
+
+    def read(self, data: bytes) -> Photo:
+        """The photo in a file's bytes, as skinmodel.images.read_photo gives it.
+
+        Raises InvalidImage, also where the child crashed or overran; RuntimeError once closed.
+        Waits for an idle child without limit: the time limit begins when reading does.
+        """
+        if len(data) > self._max_bytes:
+            raise InvalidImage(f"This file is larger than {self._max_bytes / 1e6:g} MB.")
+        child = self._idle.get()
+        try:
+            if self._closed:
+                raise RuntimeError("The decoder is closed.")
+            return child.read(data, self._seconds, self._max_bytes)
+        finally:
+            self._idle.put(child)
+
+    def close(self) -> None:
+        """End the children; reads under way finish first."""
+        self._closed = True
+        for _ in self._children:
+            self._idle.get().stop()
+        for child in self._children:
+            self._idle.put(child)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Child:
+    """One child process, used by one thread at a time."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def read(self, data: bytes, seconds: float, max_bytes: int) -> Photo:
+        process = self._running()
+        late = threading.Event()
+
+        def overrun() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(seconds, overrun)
+        timer.start()
+        try:
+            answer, pixels = _ask(process, data, seconds, max_bytes)
+            photo = _photo(answer, pixels, data)
+        except InvalidImage:
+            raise
+        except Exception as error:  # the child died, or says what no sound child would say
+            self.stop()
+            # A processor limit ends the child by a signal that only Unix has (SIGXCPU).
+            spent = late.is_set() or process.returncode == -24
+            raise InvalidImage(TOO_SLOW if spent else DAMAGED) from error
+        finally:
+            timer.cancel()
+            timer.join()  # so that a late timer can't hit the next photo
+            if late.is_set():
+                self.stop()
+        return photo
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is None or self.process.poll() is not None:
+            self.stop()
+            self.process = _start(self._memory)
+        return self.process
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.kill()  # it holds nothing that could be lost
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):  # what the dead child had not read
+                    pipe.close()
+
+
+def _start(memory: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skinmodel.decoder", str(memory)],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # No secret of the server's environment is the child's business; Windows can't do without.
+        # One thread for numpy: OpenBLAS would reserve address space for each core.
+        env=None if sys.platform == "win32" else {"OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert process.stdout
+    timer = threading.Timer(START_SECONDS, process.kill)
+    timer.start()
+    ready = process.stdout.read(1)
+    timer.cancel()
+    if ready != b"R":
+        process.kill()
+        process.wait()
+        raise RuntimeError("The decoder's process did not start.")
+    return process
+
+
+def _ask(
+    process: subprocess.Popen[bytes], data: bytes, seconds: float, max_bytes: int
+) -> tuple[dict[str, Any], bytes]:
+    assert process.stdin and process.stdout
+    process.stdin.write(_REQUEST.pack(len(data), seconds, max_bytes))
+    process.stdin.write(data)
+    process.stdin.flush()
+    (length,) = _ANSWER.unpack(_exactly(process.stdout, _ANSWER.size))
+    if length > _MAX_HEADER:
+        raise ValueError("no sound child says so much")
+    answer = json.loads(_exactly(process.stdout, length))
+    if "refused" in answer:
+        raise InvalidImage(str(answer["refused"]))
+    width, height = (int(side) for side in answer["picture"])
+    if not 0 < width * height <= MAX_RATIO * (WORKING_SIDE + 1) ** 2:
+        raise ValueError("no sound child sends such a picture")
+    return answer, _exactly(process.stdout, 3 * width * height)
+
+
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _photo(answer: dict[str, Any], pixels: bytes, data: bytes) -> Photo:
+    width, height = answer["size"]
+    day = answer["taken_on"]
+    return Photo(
+        picture=Image.frombytes("RGB", tuple(answer["picture"]), pixels),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=(int(width), int(height)),
+        taken_on=None if day is None else datetime.date.fromisoformat(day),
+        notes=tuple(map(str, answer["notes"])),
+        warnings=tuple(map(str, answer["warnings"])),
+    )
+
+
+def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """The child's loop: until its parent is gone."""
+    answers.write(b"R")
+    answers.flush()
+    while head := requests.read(_REQUEST.size):
+        length, seconds, max_bytes = _REQUEST.unpack(head)
+        data = _exactly(requests, length)
+        _limit_processor(seconds)
+        pixels = b""
+        try:
+            photo = read_photo(data, max_bytes=max_bytes)
+            pixels = photo.picture.tobytes()
+            answer = {
+                "picture": photo.picture.size,
+                "size": photo.size,
+                "taken_on": photo.taken_on and photo.taken_on.isoformat(),
+                "notes": photo.notes,
+                "warnings": photo.warnings,
+            }
+        except InvalidImage as refusal:
+            answer = {"refused": str(refusal)}
+        text = json.dumps(answer).encode()
+        answers.write(_ANSWER.pack(len(text)) + text + pixels)
+        answers.flush()
+
+
+def _confine(memory: int) -> None:
+    if sys.platform == "win32":  # has no such limits: there the wall-clock limit stands alone
+        return
+    import resource
+
+    Image.init()  # what opens files later must be open now
+    for limit, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 3),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+def _limit_processor(seconds: float) -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(usage.ru_utime + usage.ru_stime + seconds) + 2  # whole seconds only
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    _confine(int(sys.argv[1]))
+    _serve(sys.stdin.buffer, sys.stdout.buffer)

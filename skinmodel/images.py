@@ -1,0 +1,174 @@
+"""The border for pictures: bytes of a JPEG, PNG or WebP -> an upright sRGB photo, or InvalidImage.
+
+Everything that differs between cameras and programs is settled here, once, and written down in
+the photo's notes; what a reader of the result must know is in its warnings.
+"""
+
+import datetime
+import hashlib
+import io
+import struct
+from dataclasses import dataclass
+
+from PIL import Image
+
+from skinmodel.colour import NO_COLOUR, flatten, is_grey, to_srgb
+from skinmodel.containers import (
+    DAMAGED,
+    INCOMPLETE,
+    Container,
+    InvalidImage,
+    walk_png,
+    walk_webp,
+)
+from skinmodel.exposure import Exposure, read_exposure
+from skinmodel.jpegs import load_jpeg, walk_jpeg
+from skinmodel.unsupported import FRAMES, refusal
+
+__all__ = ["WORKING_SIDE", "InvalidImage", "Photo", "read_photo"]
+
+WORKING_SIDE = 600  # pixels of the short side; smaller photos are never enlarged
+MAX_BYTES = 25_000_000
+MAX_PIXELS = 40_000_000
+MIN_SIDE = 64
+MAX_RATIO = 4  # long side to short side
+TOO_LARGE = f"This photo is larger than {MAX_PIXELS // 1_000_000} megapixels."
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One readable photo.
+
+    `picture` is upright 8-bit sRGB without metadata, its short side at most WORKING_SIDE; `sha256`
+    is of the bytes as uploaded; `size` is the upright (width, height) before reducing; `taken_on`
+    is what the camera says; `notes` list what was silently normalised, `warnings` what to show.
+    """
+
+    picture: Image.Image
+    sha256: str
+    size: tuple[int, int]
+    taken_on: datetime.date | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_photo(
+    data: bytes, *, max_bytes: int = MAX_BYTES, today: datetime.date | None = None
+) -> Photo:
+    """The photo in a file's bytes, decoded in this process.
+
+    `today` is the day after which a capture date is disbelieved. Raises InvalidImage. Untrusted
+    files are read through skinmodel.decoder, which runs this in a process of its own.
+    """
+    if not data:
+        raise InvalidImage("This is an empty file.")
+    if len(data) > max_bytes:
+        raise InvalidImage(f"This file is larger than {max_bytes / 1e6:g} MB.")
+    try:
+        container = _walk(data)
+        _check(container)
+        return _decode(data, container, today or datetime.date.today())
+    except InvalidImage:
+        raise
+    except MemoryError as error:
+        raise InvalidImage("This photo needs too much memory to read.") from error
+    except Exception as error:  # Pillow's parsers raise whatever a damaged file makes them trip on
+        raise InvalidImage(DAMAGED) from error
+
+
+def _walk(data: bytes) -> Container:
+    try:
+        if data.startswith(b"\xff\xd8\xff"):
+            return walk_jpeg(data)
+        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            return walk_png(data)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return walk_webp(data)
+    except (struct.error, IndexError) as error:  # the file ends inside a header
+        raise InvalidImage(INCOMPLETE) from error
+    raise refusal(data)
+
+
+def _check(container: Container) -> None:
+    width, height = container.size
+    if container.frames > 1:
+        raise InvalidImage(FRAMES.format(container.frames))
+    if width * height > MAX_PIXELS:
+        raise InvalidImage(TOO_LARGE)
+    short, long = sorted(container.size)
+    if short < MIN_SIDE or long > MAX_RATIO * short:
+        raise InvalidImage(
+            "This photo is too small or has the wrong shape for assessment"
+            f" ({width} x {height} pixels)."
+        )
+    if container.kind == "JPEG" and container.bits != 8:
+        raise InvalidImage(
+            f"This JPEG has {container.bits} bits per colour, which cannot be read;"
+            " please export it with 8 bits."
+        )
+
+
+def _decode(data: bytes, container: Container, today: datetime.date) -> Photo:
+    notes: tuple[str, ...] = ()
+    if trailing := len(data) - container.end:
+        notes += (f"{trailing} bytes after the end of the picture were ignored.",)
+    if container.bits == 16:
+        notes += ("16 bits per colour reduced to 8.",)
+    image = (
+        load_jpeg(data, container, WORKING_SIDE)
+        if container.kind == "JPEG"
+        else _load(data, container)
+    )
+    exposure = read_exposure(image, today)
+    picture, flat_notes, flat_warnings = flatten(image)
+    picture, reduced = _reduce(picture, container.size)
+    profile = (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
+    picture, colour_notes, colour_warnings = to_srgb(picture, profile)
+    if exposure.orientation in _TRANSPOSE:
+        picture = picture.transpose(_TRANSPOSE[exposure.orientation])
+    warnings = (*flat_warnings, *colour_warnings)
+    if is_grey(picture) and not any(NO_COLOUR in text for text in warnings):
+        warnings += (f"This photo has {NO_COLOUR}",)
+    return Photo(
+        picture=Image.frombytes("RGB", picture.size, picture.tobytes()),  # leaves metadata behind
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=_upright(container.size, exposure),
+        taken_on=exposure.taken_on,
+        notes=(*notes, *flat_notes, *reduced, *colour_notes, *exposure.notes),
+        warnings=warnings,
+    )
+
+
+def _upright(size: tuple[int, int], exposure: Exposure) -> tuple[int, int]:
+    return (size[1], size[0]) if exposure.orientation >= 5 else size
+
+
+def _load(data: bytes, container: Container) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=(container.kind,))
+    if image.size != container.size:
+        raise InvalidImage(DAMAGED)
+    image.load()
+    return image
+
+
+def _reduce(
+    picture: Image.Image, original: tuple[int, int]
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Bring the short side down to WORKING_SIDE by Pillow's antialiased bicubic filter."""
+    short = min(original)
+    if short > WORKING_SIDE:
+        width, height = (round(side * WORKING_SIDE / short) for side in original)
+        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+    if picture.size == original:
+        return picture, ()
+    return picture, (f"Reduced from {original[0]} x {original[1]} pixels.",)
