@@ -1,0 +1,212 @@
+"""analyse(model, series) -> Analysis: the one door the clinic uses.
+
+Takes no lock and changes nothing shared, so any number of threads may use one model.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from skinmodel.bundle import Model
+from skinmodel.calibration import Prior, Probabilities, malignancy
+from skinmodel.diagnoses import CODES
+from skinmodel.gradcam import Maps, heat_maps, scale_jointly
+from skinmodel.series import Series, SeriesPhoto, Visit, arrange
+from skinmodel.transforms import Box
+
+__all__ = ["Analysis", "AnalysisFailed", "Progress", "SeriesPhoto", "Visit", "analyse"]
+
+NO_RESULT = "No result - please try again."
+BATCH = 16  # photos through the backbone at a time: memory stays bounded, speed no longer grows
+Progress = Callable[[float, str], None]
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+log = logging.getLogger(__name__)
+
+
+class AnalysisFailed(RuntimeError):
+    """There is no result; the text is for the person who asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What the model says about one lesion. N photos in time order, T visits, K outputs.
+
+    `codes` are the eight diagnoses, or ("MALIGNANT",) for a binary model. `probabilities` (T, K)
+    are from all photos up to each visit, `alone` (T, K) from each visit's photos alone,
+    `malignancy` and `malignancy_alone` (T,) the same summed over malignant diagnoses.
+    `raw_maps` (K, N, h, w) are heat maps of the last visit's scores, `maps` the same in [0, 1],
+    scaled jointly over the series for each diagnosis; all zero means no highlighted region. Both
+    have K = 0 if no explanation was asked for. Each covers its photo's box in `frames`.
+    `left_out` are photos without a date in a dated series. `timings` are in seconds.
+    """
+
+    photos: tuple[SeriesPhoto, ...]
+    visits: tuple[Visit, ...]
+    left_out: tuple[SeriesPhoto, ...]
+    codes: tuple[str, ...]
+    probabilities: Probabilities
+    alone: Probabilities
+    malignancy: Probabilities
+    malignancy_alone: Probabilities
+    raw_maps: Maps
+    maps: Maps
+    frames: tuple[Box, ...]
+    model_version: str
+    model_sha256: str
+    prior: Prior
+    timings: Mapping[str, float]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def highlights(self, output: int, photo: int | None = None) -> bool:
+        """Whether a diagnosis' heat map shows any region, in the series or in one photo."""
+        maps = self.maps[output] if photo is None else self.maps[output, photo]
+        return bool((maps > 0).any())
+
+
+def analyse(
+    model: Model,
+    series: Sequence[SeriesPhoto],
+    *,
+    prior: Prior = "training",
+    explain: bool = True,
+    refused: int = 0,
+    progress: Progress | None = None,
+) -> Analysis:
+    """The differential and the heat maps for photos of one lesion, in any order.
+
+    `refused` counts photos that could not be read and so are missing from the result. `progress`
+    is told the share done and what is being done. AnalysisFailed if the network fails or its
+    result is not finite.
+    """
+    ordered = arrange(series)
+    try:
+        return _analyse(model, ordered, prior, explain, refused, progress or (lambda *_: None))
+    except Exception as error:
+        log.exception("The analysis failed")
+        raise AnalysisFailed(NO_RESULT) from error
+
+
+def extract_features(
+    model: Model, pictures: Sequence[Image.Image], progress: Progress = lambda *_: None
+) -> Tensor:
+    """Feature maps (N, F, h, w) of upright RGB pictures, without a graph."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(pictures), BATCH):
+            progress(start / len(pictures), f"Photo {start + 1} of {len(pictures)}")
+            batch = [model.preparation.to_tensor(p) for p in pictures[start : start + BATCH]]
+            parts.append(model.network.forward_features(torch.stack(batch)))
+    return torch.cat(parts)
+
+
+def score(model: Model, pooled: Tensor, series: Series) -> tuple[Tensor, Tensor]:
+    """Logits (T, K) up to each visit, and of each visit alone, from pooled features (N, F)."""
+    visit = series.visit_of_photo()
+    days = series.days() if model.config.uses_days else None
+    with torch.no_grad():
+        running = model.network.forward_pooled(
+            pooled[None], visit[None], None if days is None else days[None]
+        )[0]
+        if len(series.visits) == 1:
+            return running, running
+        most = max(len(one.photos) for one in series.visits)
+        alone = pooled.new_zeros(len(series.visits), most, pooled.shape[1])
+        place = torch.full(alone.shape[:2], -1)
+        for row, one in enumerate(series.visits):
+            alone[row, : len(one.photos)] = pooled[list(one.photos)]
+            place[row, : len(one.photos)] = 0
+        first_day = None if days is None else (days - days)[:, None]  # 0, or NaN where unknown
+        return running, model.network.forward_pooled(alone, place, first_day)[:, 0]
+
+
+def _analyse(
+    model: Model, series: Series, prior: Prior, explain: bool, refused: int, progress: Progress
+) -> Analysis:
+    started = time.perf_counter()
+    pictures = [photo.picture for photo in series.photos]
+    features = extract_features(model, pictures, lambda done, text: progress(0.8 * done, text))
+    seen = time.perf_counter()
+    progress(0.8, "Comparing the visits")
+    running, alone = score(model, features.mean(dim=(-2, -1)), series)
+    if not (features.isfinite().all() and running.isfinite().all() and alone.isfinite().all()):
+        raise FloatingPointError("The network's result is not finite.")
+    probabilities = model.calibration.probabilities(running.numpy(), prior=prior)
+    probabilities_alone = model.calibration.probabilities(alone.numpy(), prior=prior)
+    scored = time.perf_counter()
+    progress(0.85, "Drawing the heat maps")
+    raw = np.zeros((0, *features.shape[:1], *features.shape[2:]), dtype=np.float32)
+    if explain:
+        days = series.days() if model.config.uses_days else None
+        targets = range(model.config.outputs)
+        raw = heat_maps(model.network, features, series.visit_of_photo(), days, targets=targets)
+        if not np.isfinite(raw).all():
+            raise FloatingPointError("A heat map is not finite.")
+    explained = time.perf_counter()
+    progress(1.0, "Done")
+    return Analysis(
+        photos=series.photos,
+        visits=series.visits,
+        left_out=series.left_out,
+        codes=CODES if model.config.task == "multiclass" else ("MALIGNANT",),
+        probabilities=_frozen(probabilities),
+        alone=_frozen(probabilities_alone),
+        malignancy=_frozen(malignancy(probabilities)),
+        malignancy_alone=_frozen(malignancy(probabilities_alone)),
+        raw_maps=_frozen(raw),
+        maps=_frozen(scale_jointly(raw)),
+        frames=tuple(model.preparation.frame(picture) for picture in pictures),
+        model_version=model.version,
+        model_sha256=model.sha256,
+        prior=prior,
+        timings={
+            "photos": seen - started,
+            "differential": scored - seen,
+            "heat_maps": explained - scored,
+            "total": explained - started,
+        },
+        warnings=_warnings(series, refused),
+        notes=_notes(series),
+    )
+
+
+def _warnings(series: Series, refused: int) -> tuple[str, ...]:
+    warnings: tuple[str, ...] = ()
+    used = len(series.photos)
+    if refused:
+        given = used + len(series.left_out) + refused
+        warnings += (f"This result is from {used} of {given} photos.",)
+    if len(series.left_out) == 1:
+        warnings += ("1 photo has no date and is not part of the comparison.",)
+    elif series.left_out:
+        warnings += (
+            f"{len(series.left_out)} photos have no date and are not part of the comparison.",
+        )
+    return warnings
+
+
+def _notes(series: Series) -> tuple[str, ...]:
+    if len(series.visits) > 1:
+        return ()
+    notes: tuple[str, ...] = ("A comparison needs photos of at least 2 dates.",)
+    if len(series.photos) > 1:
+        notes += (
+            "All photos have the same date and count as one visit."
+            " If they were taken on different days, correct the dates.",
+        )
+    return notes
+
+
+def _frozen(array: Array) -> Array:
+    array.setflags(write=False)
+    return array
