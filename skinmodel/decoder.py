@@ -1,8 +1,8 @@
 """Reads untrusted photos in child processes, so that a hostile file can't take the server along.
 
 Each child is a fresh interpreter with Pillow and numpy only (never a fork of a process that has
-torch's threads), limited in memory, processor time, wall-clock time and, once started, in opening
-files. One child reads many photos; one that crashes or overruns is replaced.
+torch's threads), limited in memory, processor time and wall-clock time, and without the right to
+write files. One child reads many photos; one that crashes or overruns is replaced.
 Down the pipe goes: length (8 bytes), the file. Back comes: length (4 bytes), JSON, raw RGB pixels.
 """
 
@@ -235,14 +235,14 @@ def _confine(memory: int) -> None:
         return
     import resource
 
-    Image.init()  # what opens files later must be open now
+    # Opening files stays possible: Pillow imports its parsers when it first meets their data.
     for limit, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 3),
+        (resource.RLIMIT_FSIZE, 0),  # may write no file
     ):
-        resource.setrlimit(limit, (value, value))
+        with contextlib.suppress(ValueError, OSError):  # macOS has no limit on address space
+            resource.setrlimit(limit, (value, value))
 
 
 def _limit_processor(seconds: float) -> None:
