@@ -60,7 +60,7 @@ if ! { $(PY) -c "$$fits" && $(PY) -m pip --version; } >/dev/null 2>&1; then \
 		if "$$candidate" -c "$$fits" >/dev/null 2>&1; then found=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-		echo "DermTrace needs Python 3.11 or newer with its venv module. Found: $$(python3 -V 2>&1 || true)." >&2; \
+		echo "DermTrace needs Python 3.11 or newer with its venv module. Found: $$($(or $(PYTHON),python3) -V 2>&1 || true)." >&2; \
 		echo "On Debian or Ubuntu: apt-get install python3-venv. Elsewhere: https://www.python.org/downloads/" >&2; \
 		echo "If it has another name: make PYTHON=/path/to/python3.11" >&2; \
 		exit 1; \
