@@ -13,7 +13,8 @@ from PIL import Image, JpegImagePlugin
 from skinmodel.containers import DAMAGED, INCOMPLETE, Container, InvalidImage
 
 # A marker inside entropy-coded data: not a stuffed FF 00 and not a restart marker.
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+# (With \xff+ before it the search takes as long as decoding: 28 ms instead of 2 for 3.6 MB.)
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -73,7 +74,10 @@ def _scan_end(data: bytes, start: int, interval: int) -> tuple[int, int]:
     restarts = [m.group(1)[0] for m in _RESTART.finditer(data, start, marker.start())]
     if restarts and (not interval or restarts != [0xD0 + i % 8 for i in range(len(restarts))]):
         raise InvalidImage(DAMAGED)
-    return marker.start(), marker.group(1)[0]
+    end = marker.start()
+    while end > start and data[end - 1] == 0xFF:  # fill bytes
+        end -= 1
+    return end, marker.group(1)[0]
 
 
 def _mpf_frames(data: bytes, base: int) -> int:
@@ -110,21 +114,21 @@ def _first_size(data: bytes, start: int) -> bytes | None:
     return None
 
 
-class _Scan(io.BytesIO):
-    """A JPEG whose reads stop once at `cut`, remembering whether more was asked for."""
+class _Stream(io.BytesIO):
+    """A JPEG that ends at `cut`, and gives `tail` to whoever wants to read on from there."""
 
-    def __init__(self, data: bytes, cut: int) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes, cut: int, tail: bytes) -> None:
+        super().__init__(data)  # shares the bytes
         self.cut = cut
+        self.tail = tail
         self.passed = False
 
     def read(self, size: int | None = -1) -> bytes:
         left = self.cut - self.tell()
         if left <= 0:
-            self.passed = True
-        elif size is None or size < 0 or size > left:
-            size = left
-        return super().read(size)
+            tail, self.tail, self.passed = self.tail, b"", True
+            return tail
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def load_jpeg(data: bytes, container: Container, side: int) -> Image.Image:
@@ -134,22 +138,25 @@ def load_jpeg(data: bytes, container: Container, side: int) -> Image.Image:
     fewer bytes than there are. So the decoder gets the scan without its last byte (done already:
     too many bytes) and then that byte and eight zeros instead of the end marker (still not done:
     too few); libjpeg reads at most eight bytes ahead. Finds what OpenCV's copy of libjpeg warns of
-    (a third of single flipped bytes, 97 % of ten), and no fault in 4,000 good files. The other
-    single flips decode to a legal, wrong picture: the format has no checksum. Progressive files
-    cannot be tested so.
+    (a third of single flipped bytes, 97 % of ten), and no fault in 9,031 real photos and 2,592
+    kinds of encoding. Other single flips decode to a legal, wrong picture: JPEG has no checksum.
+    Progressive files cannot be tested so: libjpeg reads them to the end marker first.
     """
-    stream = _Scan(data[: container.end], container.end)
+    cut, tail = container.end, b""
     if container.scan:
         start, end = container.scan
-        padded = start + len(data[start:end].rstrip(b"\0"))  # some cameras pad with zeros
-        stream = _Scan(data[:end] + bytes(8), padded - 1)
+        cut = end - 1
+        while cut > start and data[cut] == 0:  # some cameras pad with zeros
+            cut -= 1
+        tail = data[cut:end] + bytes(8)
+    stream = _Stream(data, cut, tail)
     image = JpegImagePlugin.JpegImageFile(stream)  # not Image.open: it would look for an MPO
     image.draft(None, (side, side))
     try:
         image.load()
     except OSError as error:
-        whole = container.scan or "truncated" not in str(error)
-        raise InvalidImage(DAMAGED if whole else INCOMPLETE) from error
+        cut_off = not container.scan and "truncated" in str(error)
+        raise InvalidImage(INCOMPLETE if cut_off else DAMAGED) from error
     if container.scan and not stream.passed:
         raise InvalidImage(DAMAGED)
     return image

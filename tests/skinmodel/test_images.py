@@ -131,6 +131,13 @@ def test_jpeg_padded_with_zeros_before_its_end_is_read() -> None:
     assert padded.picture == read_photo(data).picture
 
 
+def test_jpeg_with_fill_bytes_before_its_markers_is_read() -> None:
+    data = encoded(lesion())
+    scan = data.index(b"\xff\xda")
+    filled = data[:scan] + b"\xff\xff" + data[scan:-2] + b"\xff" * 9 + data[-2:]
+    assert read_photo(filled).picture == read_photo(data).picture
+
+
 def flipped(data: bytes, flips: int, chance: random.Random) -> bytes:
     changed = bytearray(data)
     for _ in range(flips):
