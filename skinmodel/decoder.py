@@ -1,9 +1,9 @@
 """Reads untrusted photos in child processes, so that a hostile file can't take the server along.
 
-Each child is a fresh interpreter with Pillow and numpy only (never a fork of a process that has
-torch's threads), limited in memory, processor time and wall-clock time, and without the right to
-write files. One child reads many photos; one that crashes or overruns is replaced.
-Down the pipe goes: length (8 bytes), the file. Back comes: length (4 bytes), JSON, raw RGB pixels.
+Each child (skinmodel.sandbox) is a fresh interpreter with Pillow and numpy only (never a fork of a
+process that has torch's threads), limited in memory, processor time and wall-clock time, and
+without the right to write files. One child reads many photos; one that crashes or overruns is
+replaced.
 """
 
 import contextlib
@@ -11,25 +11,23 @@ import datetime
 import hashlib
 import json
 import queue
-import struct
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from PIL import Image
 
 from skinmodel.containers import DAMAGED, InvalidImage
-from skinmodel.images import MAX_BYTES, MAX_RATIO, WORKING_SIDE, Photo, read_photo
+from skinmodel.images import MAX_BYTES, MAX_RATIO, WORKING_SIDE, Photo
+from skinmodel.sandbox import ANSWER, READY, REQUEST, exactly
 
 TOO_SLOW = "This photo took too long to read."
 START_SECONDS = 60.0  # for the interpreter, on a busy machine
-MEMORY = 2 << 30  # bytes of address space; a 40-megapixel RGBA PNG needs about 0.8 GB
+MEMORY = 2 << 30  # bytes of address space; a 40-megapixel PNG takes up to 0.66 GB
 _MAX_HEADER = 1 << 20
-_ANSWER = struct.Struct(">I")
-_REQUEST = struct.Struct(">Qdd")  # bytes of the file, processor seconds, largest file
 
 
 class Decoder:
@@ -144,7 +142,7 @@ class _Child:
 
 def _start(memory: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "skinmodel.decoder", str(memory)],
+        [sys.executable, "-B", "-m", "skinmodel.sandbox", str(memory)],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -158,7 +156,7 @@ def _start(memory: int) -> subprocess.Popen[bytes]:
     timer.start()
     ready = process.stdout.read(1)
     timer.cancel()
-    if ready != b"R":
+    if ready != READY:
         process.kill()
         process.wait()
         raise RuntimeError("The decoder's process did not start.")
@@ -169,26 +167,19 @@ def _ask(
     process: subprocess.Popen[bytes], data: bytes, seconds: float, max_bytes: int
 ) -> tuple[dict[str, Any], bytes]:
     assert process.stdin and process.stdout
-    process.stdin.write(_REQUEST.pack(len(data), seconds, max_bytes))
+    process.stdin.write(REQUEST.pack(len(data), seconds, max_bytes))
     process.stdin.write(data)
     process.stdin.flush()
-    (length,) = _ANSWER.unpack(_exactly(process.stdout, _ANSWER.size))
+    (length,) = ANSWER.unpack(exactly(process.stdout, ANSWER.size))
     if length > _MAX_HEADER:
         raise ValueError("no sound child says so much")
-    answer = json.loads(_exactly(process.stdout, length))
+    answer = json.loads(exactly(process.stdout, length))
     if "refused" in answer:
         raise InvalidImage(str(answer["refused"]))
     width, height = (int(side) for side in answer["picture"])
     if not 0 < width * height <= MAX_RATIO * (WORKING_SIDE + 1) ** 2:
         raise ValueError("no sound child sends such a picture")
-    return answer, _exactly(process.stdout, 3 * width * height)
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError
-    return data
+    return answer, exactly(process.stdout, 3 * width * height)
 
 
 def _photo(answer: dict[str, Any], pixels: bytes, data: bytes) -> Photo:
@@ -202,59 +193,3 @@ def _photo(answer: dict[str, Any], pixels: bytes, data: bytes) -> Photo:
         notes=tuple(map(str, answer["notes"])),
         warnings=tuple(map(str, answer["warnings"])),
     )
-
-
-def _serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """The child's loop: until its parent is gone."""
-    answers.write(b"R")
-    answers.flush()
-    while head := requests.read(_REQUEST.size):
-        length, seconds, max_bytes = _REQUEST.unpack(head)
-        data = _exactly(requests, length)
-        _limit_processor(seconds)
-        pixels = b""
-        try:
-            photo = read_photo(data, max_bytes=max_bytes)
-            pixels = photo.picture.tobytes()
-            answer = {
-                "picture": photo.picture.size,
-                "size": photo.size,
-                "taken_on": photo.taken_on and photo.taken_on.isoformat(),
-                "notes": photo.notes,
-                "warnings": photo.warnings,
-            }
-        except InvalidImage as refusal:
-            answer = {"refused": str(refusal)}
-        text = json.dumps(answer).encode()
-        answers.write(_ANSWER.pack(len(text)) + text + pixels)
-        answers.flush()
-
-
-def _confine(memory: int) -> None:
-    if sys.platform == "win32":  # has no such limits: there the wall-clock limit stands alone
-        return
-    import resource
-
-    # Opening files stays possible: Pillow imports its parsers when it first meets their data.
-    for limit, value in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),  # may write no file
-    ):
-        with contextlib.suppress(ValueError, OSError):  # macOS has no limit on address space
-            resource.setrlimit(limit, (value, value))
-
-
-def _limit_processor(seconds: float) -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(usage.ru_utime + usage.ru_stime + seconds) + 2  # whole seconds only
-    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
-
-
-if __name__ == "__main__":
-    _confine(int(sys.argv[1]))
-    _serve(sys.stdin.buffer, sys.stdout.buffer)

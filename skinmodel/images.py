@@ -161,9 +161,7 @@ def _load(data: bytes, container: Container) -> Image.Image:
     return image
 
 
-def _reduce(
-    picture: Image.Image, original: tuple[int, int]
-) -> tuple[Image.Image, tuple[str, ...]]:
+def _reduce(picture: Image.Image, original: tuple[int, int]) -> tuple[Image.Image, tuple[str, ...]]:
     """Bring the short side down to WORKING_SIDE by Pillow's antialiased bicubic filter."""
     short = min(original)
     if short > WORKING_SIDE:

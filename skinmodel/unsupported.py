@@ -29,7 +29,6 @@ _HEIC_BRANDS = frozenset(
 )
 
 
-
 def refusal(data: bytes) -> InvalidImage:
     """Why a file that is no JPEG, PNG or WebP is refused."""
     if data[:6] in (b"GIF87a", b"GIF89a"):

@@ -93,7 +93,7 @@ def test_files_above_the_size_limit_are_refused() -> None:
 
 
 def test_child_loads_neither_torch_nor_streamlit() -> None:
-    code = "import sys, skinmodel.decoder; print(sorted(sys.modules))"
+    code = "import sys, skinmodel.sandbox; print(sorted(sys.modules))"
     root = Path(module.__file__).parents[1]
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True)
     assert "'PIL.Image'" in loaded
