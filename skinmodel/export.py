@@ -1,0 +1,172 @@
+"""An analysis for other programs and for paper: values for JSON, rows for CSV, overlays as PNG."""
+
+import csv
+import datetime
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from skinmodel.analysis import Analysis
+from skinmodel.diagnoses import CODES, Diagnosis, diagnosis
+from skinmodel.inferno import colour_table
+from skinmodel.transforms import Box
+
+DISCLAIMER = "Decision support, not a diagnosis"
+NOTHING_HIGHLIGHTED = "No highlighted region."
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MALIGNANT_OUTPUT = Diagnosis("MALIGNANT", "Malignant lesion", "malignant")
+
+
+def output_diagnosis(code: str) -> Diagnosis:
+    """What an output stands for: one of the eight, or a binary model's only one."""
+    return MALIGNANT_OUTPUT if code == MALIGNANT_OUTPUT.code else diagnosis(code)
+
+
+def long_date(day: datetime.date | None) -> str:
+    """A date as 12 Mar 2025, whatever the computer's language; nothing for no date."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}" if day else ""
+
+
+def ranked(analysis: Analysis, visit: int = -1) -> list[tuple[Diagnosis, float]]:
+    """The differential after a visit, most probable first."""
+    row = analysis.probabilities[visit]
+    order = np.argsort(-row, kind="stable")
+    return [(output_diagnosis(analysis.codes[i]), float(row[i])) for i in order]
+
+
+def caption(analysis: Analysis, output: int, photo: int | None = None) -> str:
+    """What stands under a heat map."""
+    if not analysis.highlights(output, photo):
+        return NOTHING_HIGHLIGHTED
+    name = output_diagnosis(analysis.codes[output]).name
+    return f"Regions that raised the score for {name}. Coarse; not an outline or a biopsy guide."
+
+
+def to_dict(analysis: Analysis) -> dict[str, Any]:
+    """The analysis without pictures and maps, as plain values for JSON; dates are ISO 8601."""
+    codes = analysis.codes
+
+    def by_code(row: NDArray[np.float64]) -> dict[str, float]:
+        return {code: float(value) for code, value in zip(codes, row, strict=True)}
+
+    return {
+        "model_version": analysis.model_version,
+        "model_sha256": analysis.model_sha256,
+        "notice": DISCLAIMER,
+        "prior": analysis.prior,
+        "differential": [
+            {"code": d.code, "name": d.name, "behaviour": d.behaviour, "probability": probability}
+            for d, probability in ranked(analysis)
+        ],
+        "malignancy": float(analysis.malignancy[-1]),
+        "visits": [
+            {
+                "date": visit.taken_on.isoformat() if visit.taken_on else None,
+                "photos": [
+                    {"name": analysis.photos[i].name, "sha256": analysis.photos[i].sha256}
+                    for i in visit.photos
+                ],
+                "all_photos_up_to_this_visit": by_code(analysis.probabilities[t])
+                | {"malignancy": float(analysis.malignancy[t])},
+                "this_visit_alone": by_code(analysis.alone[t])
+                | {"malignancy": float(analysis.malignancy_alone[t])},
+            }
+            for t, visit in enumerate(analysis.visits)
+        ],
+        "left_out": [{"name": photo.name, "sha256": photo.sha256} for photo in analysis.left_out],
+        "no_highlighted_region": [
+            code for k, code in enumerate(codes[: len(analysis.maps)]) if not analysis.highlights(k)
+        ],
+        "warnings": list(analysis.warnings),
+        "notes": list(analysis.notes),
+        "seconds": dict(analysis.timings),
+    }
+
+
+def to_csv(analysis: Analysis) -> str:
+    """The analysis as CSV: two rows a visit, of all photos up to it and of its photos alone."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
+    malignancy = ("malignancy",) if analysis.codes == CODES else ()
+    made_by = (analysis.prior, safe_cell(analysis.model_version), DISCLAIMER)
+    head = ("visit", "date", "photos", "from", *analysis.codes, *malignancy)
+    writer.writerow((*head, "prior", "model_version", "notice"))
+    for t, visit in enumerate(analysis.visits):
+        names = "; ".join(analysis.photos[i].name for i in visit.photos)
+        day = visit.taken_on.isoformat() if visit.taken_on else ""
+        for source, row, summed in (
+            ("all photos up to this visit", analysis.probabilities[t], analysis.malignancy[t]),
+            ("this visit alone", analysis.alone[t], analysis.malignancy_alone[t]),
+        ):
+            values = [repr(float(value)) for value in row]
+            values += [repr(float(summed))] if malignancy else []
+            writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by))
+    return file.getvalue()
+
+
+def safe_cell(text: str) -> str:
+    """A cell that a spreadsheet shows as text and never runs as a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def overlay(
+    picture: Image.Image, heat: NDArray[np.float32], frame: Box, *, opacity: float = 0.6
+) -> Image.Image:
+    """A picture with a heat map (h, w) in [0, 1] laid over the box it covers.
+
+    The heat is smoothly enlarged. Where it is 0 the picture shows untouched, where it is 1 the
+    colour covers it by `opacity`.
+    """
+    left, top, right, bottom = (round(edge) for edge in frame)
+    size = max(1, right - left), max(1, bottom - top)
+    coarse = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
+    smooth = np.clip(np.asarray(coarse.resize(size, Image.Resampling.BICUBIC)), 0, 1)
+    colours = np.array(colour_table(), dtype=np.uint8)[np.rint(smooth * 255).astype(np.uint8)]
+    cover = Image.fromarray(np.rint(smooth * opacity * 255).astype(np.uint8))
+    blended = picture.convert("RGB")
+    blended.paste(Image.fromarray(colours), (left, top), cover)
+    return blended
+
+
+def overlay_png(analysis: Analysis, output: int, photo: int, *, opacity: float = 0.6) -> bytes:
+    """A photo's heat map for one diagnosis as PNG, with its caption and the notice below it."""
+    subject = analysis.photos[photo]
+    picture = subject.picture.convert("RGB")
+    if analysis.highlights(output, photo):
+        heat = analysis.maps[output, photo]
+        picture = overlay(picture, heat, analysis.frames[photo], opacity=opacity)
+    texts = {
+        "Title": caption(analysis, output, photo),
+        "Software": f"Model {analysis.model_version}",
+        "Disclaimer": DISCLAIMER,
+    }
+    info = PngImagePlugin.PngInfo()
+    for key, text in texts.items():
+        info.add_itxt(key, text)
+    file = io.BytesIO()
+    _with_footer(picture, f"{texts['Title']} {texts['Software']}. {DISCLAIMER}.").save(
+        file, "PNG", pnginfo=info
+    )
+    return file.getvalue()
+
+
+def _with_footer(picture: Image.Image, text: str) -> Image.Image:
+    size = max(11, picture.width // 45)
+    font = ImageFont.load_default(size)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > picture.width - 2 * size:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    step = round(size * 1.4)
+    sheet = Image.new("RGB", (picture.width, picture.height + step * len(lines) + size), "white")
+    sheet.paste(picture, (0, 0))
+    draw = ImageDraw.Draw(sheet)
+    for row, line in enumerate(lines):
+        draw.text((size, picture.height + size // 2 + row * step), line, fill="black", font=font)
+    return sheet
