@@ -1,0 +1,1 @@
+"""The screens: they guard, ask, call and show; nothing here computes."""

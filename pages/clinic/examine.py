@@ -1,0 +1,133 @@
+"""Examine: photos of one lesion in, a ranked differential with heat maps out."""
+
+import logging
+import secrets
+
+import streamlit as st
+
+from pages.components import card, examples, menu, serving, trend, uploads, viewer
+from pages.components import tray as trays
+from pages.components.tray import Result, Tray
+from pages.components.words import count
+from skinmodel.analysis import AnalysisFailed, analyse
+from skinmodel.bundle import InvalidModel, Model
+from skinmodel.export import DISCLAIMER, long_date
+
+VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
+
+log = logging.getLogger("dermtrace")
+
+
+def examine(model: Model, tray: Tray) -> None:
+    """What there is to see first, then what can be added and changed."""
+    if tray.wanted and tray.items:
+        run(model, tray)
+    result = tray.results.get(tray.shown) if tray.shown else None
+    if result and tray.key(model) != tray.shown:
+        outdated(tray)
+    if result:
+        show(model, result)
+        st.subheader("Photos")
+    else:
+        invite()
+    uploads.receive(tray, serving.decoder(), limit=serving.limits().max_photos)
+    uploads.refusals(tray)
+    if tray.items:
+        uploads.listing(tray)
+        if not result:
+            offer(tray, f"Analyse {count(len(tray.items), 'photo')}")
+    elif not result:
+        examples.offer(tray)
+
+
+def invite() -> None:
+    """What this page is for."""
+    st.title("Examine a lesion")
+    st.write(
+        "Add dermoscopic photos of one lesion: one photo, or several taken over time."
+        " You get a ranked differential over eight diagnoses, and heat maps of what the"
+        " network looked at. It supports a decision; it is not a diagnosis."
+    )
+
+
+def offer(tray: Tray, label: str) -> None:
+    """The one primary action."""
+    st.button(label, type="primary", key="analyse", on_click=setattr, args=(tray, "wanted", True))
+
+
+def outdated(tray: Tray) -> None:
+    """Says that the result below is of other photos or dates."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning("The photos or dates have changed: the result below is outdated.")
+        if tray.items:
+            offer(tray, "Analyse again")
+
+
+def run(model: Model, tray: Tray) -> None:
+    """Analyses the photos, or finds the result of the very same photos and dates."""
+    tray.wanted = False
+    key = tray.key(model)
+    if key in tray.results:
+        tray.shown = key
+        return
+    slot = st.empty()
+    with slot.container():
+        bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
+        last = tray.items[-1].photo.picture
+        viewer.view(viewer.waiting(last, len(tray.items)), key="waiting")
+    try:
+        analysis = analyse(model, tray.series(), refused=tray.missing, progress=bar.progress)
+    except AnalysisFailed as error:
+        reference = secrets.token_hex(2).upper()
+        log.error("Reference %s: the analysis failed", reference)
+        slot.error(f"{error} Nothing was lost. Reference {reference}")
+        tray.shown = None
+        return
+    log.info("Analysed %d photos in %.2f s", len(tray.items), analysis.timings["total"])
+    tray.keep(key, analysis)
+    slot.empty()
+
+
+@st.fragment
+def show(model: Model, result: Result) -> None:
+    """The photo and the answer; a fragment, so that looking around reruns nothing else."""
+    visits = range(len(result.analysis.visits))
+    pages = range(0, len(visits), VISITS_AT_ONCE)
+    first = pages[-1]
+    if len(pages) > 1:
+        first = st.segmented_control(
+            "Visits",
+            pages,
+            default=first,
+            required=True,
+            format_func=lambda at: f"{at + 1} to {min(at + VISITS_AT_ONCE, len(visits))}",
+        )
+    if first not in result.views:
+        page = visits[first : first + VISITS_AT_ONCE]
+        result.views[first] = viewer.describe(result, visits=page, facts=facts(result))
+    shown = viewer.view(result.views[first], key="viewer")
+    with st.container(horizontal=True):
+        menu.export(result, shown)
+        if st.button("About the model", icon=":material/info:"):
+            card.show(model.card)
+        if st.button("Start with another lesion", icon=":material/add:"):
+            trays.clear()
+            st.rerun()
+    if len(visits) > 1:
+        trend.draw(result.analysis, theme=st.context.theme.type or "light")
+
+
+def facts(result: Result) -> tuple[str, ...]:
+    """What every result says about itself."""
+    prior = {
+        "training": "Probabilities at the training mix, not your clinic's.",
+        "balanced": "Probabilities as if all diagnoses were equally common.",
+    }[result.analysis.prior]
+    model = f"Model {result.analysis.model_version}, analysed on {long_date(result.made_on)}."
+    return f"{DISCLAIMER}.", f"{model} {prior}", *result.analysis.notes
+
+
+try:
+    examine(serving.model(), trays.current())
+except InvalidModel as error:
+    st.error(f"DermTrace has no model to use. {error}")

@@ -1,0 +1,54 @@
+"""Taking a result away: as JSON, as CSV, and the photo shown with its heat map as PNG."""
+
+import json
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.components.tray import Result
+from pages.components.viewer import Shown
+from skinmodel.export import output_diagnosis, overlay_png, to_csv, to_dict
+
+
+def export(result: Result, shown: Shown) -> None:
+    """A menu of downloads; each file is made when it is asked for.
+
+    The names carry the result's own hash, so that no older file of that name is taken for it.
+    """
+    analysis = result.analysis
+    photo = analysis.photos[shown.photo]
+    heat = f"{result.mark}-{photo.sha256[:8]}-{shown.code}"
+    name = output_diagnosis(shown.code).name
+    with st.popover("Export", icon=":material/download:"):
+        _file(
+            "Result as JSON",
+            f"dermtrace-{result.mark}.json",
+            "application/json",
+            lambda: _json(result),
+        )
+        _file(
+            "Result as CSV",
+            f"dermtrace-{result.mark}.csv",
+            "text/csv",
+            lambda: to_csv(analysis).encode(),
+        )
+        _file(
+            f"Photo with heat map for {name} as PNG",
+            f"dermtrace-{heat}.png",
+            "image/png",
+            lambda: overlay_png(analysis, analysis.codes.index(shown.code), shown.photo),
+        )
+
+
+def _json(result: Result) -> bytes:
+    values = to_dict(result.analysis) | {
+        "analysed_on": result.made_on.isoformat(),
+        "drawn_for_practice": result.drawn,
+    }
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _file(label: str, name: str, kind: str, make: Callable[[], bytes]) -> None:
+    st.download_button(
+        label, make, name, kind, on_click="ignore", type="tertiary", key=f"export-{name}"
+    )

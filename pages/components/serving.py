@@ -1,0 +1,29 @@
+"""What all sessions share: the settings, the model in use, and the processes that read photos."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import settings
+from skinmodel import registry
+from skinmodel.bundle import Model, load_model
+from skinmodel.decoder import Decoder
+
+limits = settings.load
+
+
+def model() -> Model:
+    """The model in use; InvalidModel with a sentence where there is none."""
+    folder = registry.active(settings.load().models_dir)
+    return _model(folder, (folder / "card.json").stat().st_mtime_ns)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _model(folder: Path, changed_at: int) -> Model:
+    return load_model(folder)
+
+
+@st.cache_resource(show_spinner=False)
+def decoder() -> Decoder:
+    """The child processes that decode photos, started when the first photo comes."""
+    return Decoder(max_bytes=settings.load().max_upload_bytes)

@@ -1,0 +1,305 @@
+// Draws a lesion's photos, the heat map over them, and the differential, all in the browser: the
+// slider, the visits and the diagnoses need no server. The server is only told what is shown.
+
+const MARKS = {
+  "malignant": "M6 0.8 L11.5 11 L0.5 11 Z",
+  "pre-malignant": "M6 0.3 L11.7 6 L6 11.7 L0.3 6 Z",
+  "benign": "M6 1.5 a4.5 4.5 0 1 0 0.001 0 Z",
+};
+const FINE = 192; // pixels of the heat map's longer side once it is smoothed
+const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180; // milliseconds
+const viewers = new WeakMap();
+
+export default function (component) {
+  const { parentElement, data } = component;
+  let viewer = viewers.get(parentElement);
+  const root = parentElement.querySelector(".viewer");
+  if (!viewer || viewer.root !== root) {
+    viewer = new Viewer(root);
+    viewers.set(parentElement, viewer);
+  }
+  viewer.tell = (shown) => component.setStateValue("shown", shown);
+  viewer.show(data);
+}
+
+class Viewer {
+  constructor(root) {
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.canvas = this.find("canvas");
+    this.opacity = 0; // as drawn now; it moves towards `target()`
+    this.find(".toggle").onclick = () => this.setHeat(!this.heat);
+    this.find("input").oninput = () => this.setHeat(true, true);
+    this.find(".stage").onclick = () => this.find(".stage").focus();
+    for (const button of root.querySelectorAll("[data-basis]")) {
+      button.onclick = () => { this.basis = button.dataset.basis; this.refresh(); };
+    }
+    root.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  show(data) {
+    if (this.data && this.data.id === data.id) return;
+    this.data = data;
+    this.pictures = data.photos.map(() => null);
+    this.heats = new Map();
+    this.maps = data.maps ? Uint8Array.from(atob(data.maps.values), (c) => c.charCodeAt(0)) : null;
+    this.heat = false;
+    this.opacity = 0;
+    this.basis = "running";
+    this.photo = data.photo;
+    this.code = data.code;
+    this.root.classList.toggle("waiting", !data.maps);
+    this.root.classList.toggle("single", data.photos.length < 2);
+    this.find(".basis").hidden = data.visits.length < 2;
+    this.find(".scale").style.background = `linear-gradient(90deg, ${data.colours.filter((_, i) => i % 17 === 0).map((c) => `rgb(${c})`).join(",")})`;
+    this.find(".facts").replaceChildren(...data.facts.map((text) => make("p", "", text)));
+    this.find(".warnings").replaceChildren(...data.warnings.map((text) => make("li", "", text)));
+    this.buildStrip();
+    this.refresh();
+    if (data.maps && [document.body, null].includes(document.activeElement)) {
+      this.find(".stage").focus({ preventScroll: true });
+    }
+  }
+
+  get visit() { return this.data.photos[this.photo].visit; }
+  rows() { const visit = this.data.visits[this.visit]; return visit ? visit[this.basis] : []; }
+  target() { return this.heat ? Number(this.find("input").value) / 100 : 0; }
+
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || !this.data.maps) return;
+    const onSlider = event.composedPath()[0].matches?.("input");
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 };
+    if (event.key === " ") {
+      if (event.composedPath()[0].matches?.("button")) return;
+      this.setHeat(!this.heat);
+    } else if (event.key in steps && !onSlider) {
+      if (event.key === "ArrowLeft" || event.key === "ArrowRight") this.stepVisit(steps[event.key]);
+      else this.stepDiagnosis(steps[event.key]);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  stepVisit(step) {
+    const visit = this.visit + step;
+    const photo = this.data.photos.findIndex((one) => one.visit === visit);
+    if (photo >= 0) this.choose(photo, this.code);
+  }
+
+  stepDiagnosis(step) {
+    const codes = this.rows().map((row) => row.code);
+    const place = codes.indexOf(this.code) + step;
+    if (place < 0 || place >= codes.length) return;
+    const focused = this.root.getRootNode().activeElement?.matches?.(".row");
+    this.choose(this.photo, codes[place]);
+    if (focused) this.find('.row[aria-checked="true"]').focus();
+  }
+
+  choose(photo, code) {
+    this.photo = photo;
+    this.code = code;
+    this.refresh();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tell({ photo: this.data.photos[photo].index, code }), 400);
+  }
+
+  setHeat(on, atOnce) {
+    this.heat = on;
+    if (atOnce) this.opacity = this.target();
+    this.describe();
+    this.fade();
+  }
+
+  fade() {
+    cancelAnimationFrame(this.frame);
+    const from = this.opacity, to = this.target();
+    const started = performance.now();
+    const step = (now) => {
+      const done = FADE ? Math.min(1, Math.max(0, now - started) / FADE) : 1;
+      this.opacity = from + (to - from) * done;
+      this.paint();
+      if (done < 1) this.frame = requestAnimationFrame(step);
+    };
+    step(started + (from === to ? FADE : 0));
+  }
+
+  refresh() {
+    const { photos, visits } = this.data;
+    const photo = photos[this.photo];
+    this.find(".stage .visit").textContent = photo.label;
+    for (const button of this.root.querySelectorAll("[data-basis]")) {
+      button.setAttribute("aria-pressed", button.dataset.basis === this.basis);
+    }
+    for (const [i, button] of [...this.root.querySelectorAll(".strip button")].entries()) {
+      button.setAttribute("aria-current", i === this.photo);
+      if (i === this.photo) button.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+    }
+    this.find("h2").textContent = this.data.title;
+    this.buildRows();
+    const visit = visits[this.visit];
+    const total = visit && visit[this.basis + "_total"];
+    this.find(".total").replaceChildren(
+      ...(total ? [make("span", "", "Malignant in total"), make("span", "", total)] : []));
+    this.describe();
+    this.load();
+  }
+
+  describe() {
+    const photo = this.data.photos[this.photo];
+    const name = this.data.names[this.code];
+    const none = this.maps && !this.highlights();
+    this.find(".toggle").setAttribute("aria-pressed", this.heat);
+    this.find(".caption").textContent = !this.heat ? this.data.hint
+      : none ? `No highlighted region for ${name}.`
+      : `Regions that raised the score for ${name}. Coarse; not an outline or a biopsy guide.`;
+    this.canvas.setAttribute("aria-label", !this.heat ? photo.alt
+      : none ? `${photo.alt}, no highlighted region for ${name}`
+      : `${photo.alt}, with a heat map of the regions that raised the score for ${name}`);
+  }
+
+  buildRows() {
+    const list = this.find(".rows");
+    const rows = this.rows();
+    while (list.children.length > rows.length) list.lastChild.remove();
+    while (list.children.length < rows.length) list.append(makeRow());
+    rows.forEach((row, i) => {
+      const element = list.children[i];
+      const chosen = row.code === this.code;
+      element.className = `row ${row.behaviour}${i === 0 ? " leading" : ""}`;
+      element.setAttribute("aria-checked", chosen);
+      element.setAttribute("aria-label", `${row.name}, ${row.behaviour}, ${row.text}`);
+      element.tabIndex = chosen ? 0 : -1;
+      element.dataset.code = row.code;
+      element.onclick = () => this.choose(this.photo, row.code);
+      element.querySelector(".title").textContent = row.name;
+      element.querySelector(".code").textContent = row.code === "MALIGNANT" ? "" : row.code;
+      element.querySelector("path").setAttribute("d", MARKS[row.behaviour]);
+      element.querySelector(".word").textContent = row.behaviour;
+      element.querySelector(".share").textContent = row.text;
+      element.querySelector(".bar span").style.width = `${100 * row.probability}%`;
+    });
+  }
+
+  buildStrip() {
+    const { photos } = this.data;
+    this.find(".strip").replaceChildren(...(photos.length < 2 ? [] : photos.map((photo, i) => {
+      const item = make("li");
+      const button = make("button");
+      const picture = make("img");
+      button.type = "button";
+      picture.src = photo.thumbnail;
+      picture.alt = "";
+      button.append(picture, make("span", "", photo.label));
+      button.onclick = () => this.choose(i, this.code);
+      item.append(button);
+      return item;
+    })));
+  }
+
+  load() {
+    const place = this.photo;
+    if (this.pictures[place]) return this.paint();
+    const picture = new Image();
+    picture.onload = () => { this.pictures[place] = picture; this.paint(); };
+    picture.src = this.data.photos[place].source;
+  }
+
+  paint() {
+    const picture = this.pictures[this.photo];
+    if (!picture) return;
+    const { canvas } = this;
+    if (canvas.width !== picture.naturalWidth || canvas.height !== picture.naturalHeight) {
+      canvas.width = picture.naturalWidth;
+      canvas.height = picture.naturalHeight;
+    }
+    const pen = canvas.getContext("2d");
+    pen.globalAlpha = 1;
+    pen.drawImage(picture, 0, 0);
+    if (this.opacity > 0 && this.maps) {
+      const [left, top, right, bottom] = this.data.photos[this.photo].frame;
+      pen.globalAlpha = this.opacity;
+      pen.imageSmoothingEnabled = true;
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(this.heatOf(), left, top, right - left, bottom - top);
+    }
+  }
+
+  // The values 0 ... 255 of one photo's map for the chosen diagnosis, row by row.
+  values() {
+    const { height, width } = this.data.maps;
+    const size = height * width;
+    const start = (this.data.codes.indexOf(this.code) * this.data.photos.length + this.photo) * size;
+    return this.maps.subarray(start, start + size);
+  }
+
+  highlights() { return this.values().some((value) => value > 0); }
+
+  heatOf() {
+    const id = `${this.photo} ${this.code}`;
+    if (!this.heats.has(id)) {
+      const [left, top, right, bottom] = this.data.photos[this.photo].frame;
+      const ratio = FINE / Math.max(right - left, bottom - top);
+      this.heats.set(id, smooth(this.values(), this.data.maps, this.data.colours,
+        Math.max(1, Math.round((right - left) * ratio)), Math.max(1, Math.round((bottom - top) * ratio))));
+    }
+    return this.heats.get(id);
+  }
+}
+
+// A coarse map as a smooth picture, as the exported overlay has it: bicubic, clear where low.
+function smooth(values, { height, width }, colours, wide, high) {
+  const canvas = make("canvas");
+  canvas.width = wide;
+  canvas.height = high;
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(wide, high);
+  const across = weights(width, wide), down = weights(height, high);
+  const rows = Array.from({ length: height }, (_, row) => across.map((cells) =>
+    cells.reduce((sum, [cell, weight]) => sum + weight * values[row * width + cell], 0)));
+  for (let y = 0; y < high; y++) {
+    for (let x = 0; x < wide; x++) {
+      const sum = down[y].reduce((total, [cell, weight]) => total + weight * rows[cell][x], 0);
+      const value = Math.min(255, Math.max(0, Math.round(sum)));
+      image.data.set([...colours[value], value], 4 * (y * wide + x));
+    }
+  }
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
+// For each of `count` pixels, the cells it is made of and their shares (Keys' cubic, a = -0.5).
+function weights(cells, count) {
+  const cubic = (d) => d < 1 ? 1.5 * d ** 3 - 2.5 * d ** 2 + 1 : -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2;
+  return Array.from({ length: count }, (_, at) => {
+    const place = ((at + 0.5) / count) * cells - 0.5;
+    const near = [-1, 0, 1, 2].map((step) => Math.floor(place) + step)
+      .filter((cell) => cell >= 0 && cell < cells)
+      .map((cell) => [cell, cubic(Math.abs(cell - place))]);
+    const total = near.reduce((sum, [, weight]) => sum + weight, 0);
+    return near.map(([cell, weight]) => [cell, weight / total]);
+  });
+}
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  return element;
+}
+
+function makeRow() {
+  const row = make("div", "row");
+  const name = make("span", "name");
+  const behaviour = make("span", "behaviour");
+  const bar = make("span", "bar");
+  const mark = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  mark.setAttribute("viewBox", "0 0 12 12");
+  mark.setAttribute("aria-hidden", "true");
+  mark.append(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+  behaviour.append(mark, make("span", "word"));
+  name.append(make("span", "title"), " ", make("span", "code"), behaviour);
+  bar.append(make("span"));
+  row.append(name, make("span", "share"), bar);
+  row.setAttribute("role", "radio");
+  return row;
+}

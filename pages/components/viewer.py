@@ -1,0 +1,169 @@
+"""The lesion's photos with heat map and differential, drawn by the browser itself."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from pages.components import differential
+from pages.components.tray import Result
+from pages.components.words import count, percent
+from skinmodel.analysis import Analysis
+from skinmodel.export import long_date, output_diagnosis
+from skinmodel.inferno import colour_table
+
+HERE = Path(__file__).parent
+THUMBNAIL = (176, 132)  # pixels
+HINT = "Arrow keys: left and right for visits, up and down for diagnoses. Space: heat map."
+HINT_SINGLE = "Arrow keys up and down choose a diagnosis. Space: heat map."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the browser shows: a photo's index in the analysis, and the diagnosis explained."""
+
+    photo: int
+    code: str
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Callable[..., Any]:
+    sources = {kind: (HERE / f"viewer.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
+    return st.components.v2.component("dermtrace.viewer", **sources)
+
+
+def view(data: Mapping[str, Any], *, key: str) -> Shown:
+    """Draws what `describe` or `waiting` prepared and says what the person looks at."""
+    state = _component()(
+        key=key, data=data, default={"shown": None}, on_shown_change=lambda: None, width="stretch"
+    )
+    shown = state.shown or {}
+    start = data["photos"][data["photo"]]["index"]
+    return Shown(int(shown.get("photo", start)), str(shown.get("code", data["code"])))
+
+
+def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str, Any]:
+    """Everything the browser needs to draw these visits of a result, as plain values."""
+    analysis, drawn = result.analysis, result.drawn
+    indices = [photo for visit in visits for photo in analysis.visits[visit].photos]
+    # Rounded up, so that a region too weak for 1/255 still counts as one.
+    maps = np.ceil(analysis.maps[:, indices] * 255).astype(np.uint8)
+    photos = [
+        photo_values(
+            analysis.photos[index].picture,
+            label=_label(analysis, visit),
+            alt=_alt(analysis, visit, drawn=drawn),
+            frame=analysis.frames[index],
+        )
+        | {"index": index, "visit": place}
+        for place, visit in enumerate(visits)
+        for index in analysis.visits[visit].photos
+    ]
+    data = {
+        "photos": photos,
+        "photo": len(photos) - 1,
+        "visits": [_shares(analysis, visit) for visit in visits],
+        "code": differential.ranked(analysis, visits[-1])[0].diagnosis.code,
+        "codes": analysis.codes,
+        "names": {code: output_diagnosis(code).name for code in analysis.codes},
+        "maps": {
+            "height": maps.shape[2],
+            "width": maps.shape[3],
+            "values": base64.b64encode(maps.tobytes()).decode(),
+        },
+        "colours": colour_table(),
+        "title": "Drawn, for practice" if drawn else "Differential",
+        "hint": HINT if len(analysis.visits) > 1 else HINT_SINGLE,
+        "facts": list(facts),
+        "warnings": list(result.warnings),
+    }
+    return data | {"id": _digest(data)}
+
+
+def waiting(picture: Image.Image, photos: int) -> dict[str, Any]:
+    """The last photo with an empty differential of the final size, shown while it is computed."""
+    row = {"name": "-", "code": "", "behaviour": "benign", "text": "-", "probability": 0.0}
+    photo = photo_values(picture, label="", alt="Photo being analysed", frame=(0, 0, 1, 1))
+    return {
+        "id": "waiting",
+        "photos": [photo | {"index": 0, "visit": 0}],
+        "photo": 0,
+        "visits": [{"running": [row] * 8, "alone": [row] * 8}],
+        "code": "",
+        "codes": [],
+        "names": {"": ""},
+        "colours": colour_table(),
+        "title": f"Analysing {count(photos, 'photo')}",
+        "hint": "",
+        "facts": [],
+        "warnings": [],
+    }
+
+
+def photo_values(
+    picture: Image.Image, *, label: str, alt: str, frame: Sequence[float]
+) -> dict[str, Any]:
+    """A picture as the browser takes it: inside the message, so that no address leads to it."""
+    thumbnail = picture.copy()
+    thumbnail.thumbnail(THUMBNAIL)
+    return {
+        "source": _address(picture),
+        "thumbnail": _address(thumbnail),
+        "label": label,
+        "alt": alt,
+        "frame": list(frame),
+    }
+
+
+def _address(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=92)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _label(analysis: Analysis, visit: int) -> str:
+    taken_on = analysis.visits[visit].taken_on
+    if taken_on:
+        return long_date(taken_on)
+    return f"Photo {visit + 1}" if len(analysis.visits) > 1 else ""
+
+
+def _alt(analysis: Analysis, visit: int, *, drawn: bool) -> str:
+    what = "Drawn lesion" if drawn else "Photo of the lesion"
+    label = _label(analysis, visit)
+    return f"{what}, {label}" if label else what
+
+
+def _shares(analysis: Analysis, visit: int) -> dict[str, Any]:
+    single = len(analysis.codes) == 1
+    totals = analysis.malignancy[visit], analysis.malignancy_alone[visit]
+    return {
+        "running": _rows(analysis, visit, alone=False),
+        "alone": _rows(analysis, visit, alone=True),
+        "running_total": "" if single else percent(float(totals[0])),
+        "alone_total": "" if single else percent(float(totals[1])),
+    }
+
+
+def _rows(analysis: Analysis, visit: int, *, alone: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": row.diagnosis.code,
+            "name": row.diagnosis.name,
+            "behaviour": row.diagnosis.behaviour,
+            "probability": row.probability,
+            "text": row.text,
+        }
+        for row in differential.ranked(analysis, visit, alone=alone)
+    ]
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(repr(sorted(data.items())).encode()).hexdigest()[:16]

@@ -1,0 +1,26 @@
+"""How shares, counts and foreign texts are written on every screen; dates are long_date's."""
+
+import math
+
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+
+
+def percent(share: float) -> str:
+    """A probability as 34 %: never 0 % or 100 %, which no model can know."""
+    if not math.isfinite(share):
+        return "-"
+    if share < 0.005:
+        return f"<{NARROW_SPACE}1{NARROW_SPACE}%"
+    if share >= 0.995:
+        return f">{NARROW_SPACE}99{NARROW_SPACE}%"
+    return f"{share * 100:.0f}{NARROW_SPACE}%"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: 1 photo, 3 photos."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def markdown(text: str) -> str:
+    """Any text so that Markdown shows it as it is."""
+    return "".join("\\" + c if c.isascii() and not c.isalnum() and c != " " else c for c in text)
