@@ -15,7 +15,6 @@ from skinmodel.inferno import colour_table
 from skinmodel.transforms import Box
 
 DISCLAIMER = "Decision support, not a diagnosis"
-NOTHING_HIGHLIGHTED = "No highlighted region."
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MALIGNANT_OUTPUT = Diagnosis("MALIGNANT", "Malignant lesion", "malignant")
 
@@ -39,9 +38,9 @@ def ranked(analysis: Analysis, visit: int = -1) -> list[tuple[Diagnosis, float]]
 
 def caption(analysis: Analysis, output: int, photo: int | None = None) -> str:
     """What stands under a heat map."""
-    if not analysis.highlights(output, photo):
-        return NOTHING_HIGHLIGHTED
     name = output_diagnosis(analysis.codes[output]).name
+    if not analysis.highlights(output, photo):
+        return f"No highlighted region for {name}."
     return f"Regions that raised the score for {name}. Coarse; not an outline or a biopsy guide."
 
 
@@ -117,15 +116,15 @@ def overlay(
 ) -> Image.Image:
     """A picture with a heat map (h, w) in [0, 1] laid over the box it covers.
 
-    The heat is smoothly enlarged. Where it is 0 the picture shows untouched, where it is 1 the
-    colour covers it by `opacity`.
+    The heat is smoothly enlarged. Where it is 0 the picture shows untouched; from two thirds on
+    its colour covers the picture by `opacity`, as on the page.
     """
     left, top, right, bottom = (round(edge) for edge in frame)
     size = max(1, right - left), max(1, bottom - top)
     coarse = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
-    smooth = np.clip(np.asarray(coarse.resize(size, Image.Resampling.BICUBIC)), 0, 1)
+    smooth = np.clip(np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)), 0, 1)
     colours = np.array(colour_table(), dtype=np.uint8)[np.rint(smooth * 255).astype(np.uint8)]
-    cover = Image.fromarray(np.rint(smooth * opacity * 255).astype(np.uint8))
+    cover = Image.fromarray(np.rint(np.minimum(1, smooth * 1.5) * opacity * 255).astype(np.uint8))
     blended = picture.convert("RGB")
     blended.paste(Image.fromarray(colours), (left, top), cover)
     return blended

@@ -1,0 +1,151 @@
+"""The network: padding, visits, days, and one photo as a series of one."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+import torch
+
+from skinmodel.network import BACKBONES, CnnLstm, ModelConfig, load_backbone
+
+Make = Callable[..., CnnLstm]
+TIGHT = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.fixture
+def features() -> torch.Tensor:
+    return torch.rand(5, 12, 3, 3)
+
+
+@pytest.mark.parametrize("uses_days", [False, True])
+@torch.no_grad()
+def test_padding_never_changes_a_result(
+    make_network: Make, features: torch.Tensor, uses_days: bool
+) -> None:
+    network = make_network(uses_days=uses_days)
+    visit = torch.tensor([0, 1, 1, 2, 2])
+    days = torch.tensor([[0.0, 30.0, 400.0]])
+    expected = network.forward_head(features[None], visit[None], days)
+    padded = torch.full((3, 9, 12, 3, 3), 1e4)
+    place = torch.full((3, 9), -1)
+    padded[0, 4:] = features  # padding in front of, and another series longer than, this one
+    place[0, 4:] = visit
+    place[1] = torch.arange(9)
+    place[2, 0] = 0
+    long_days = torch.full((3, 9), 77.0)
+    long_days[0, :3] = days
+    found = network.forward_head(padded, place, long_days)
+    torch.testing.assert_close(found[:1, :3], expected, **TIGHT)
+
+
+@torch.no_grad()
+def test_padding_never_reaches_the_backbone(make_network: Make) -> None:
+    network = make_network()
+    photos = torch.rand(2, 3, 3, 16, 16)
+    visit = torch.tensor([[0, 1, 2], [0, -1, -1]])
+    expected = network(photos, visit)
+    photos[1, 1:] = float("nan")
+    torch.testing.assert_close(network(photos, visit)[0], expected[0], **TIGHT)
+    torch.testing.assert_close(network(photos, visit)[1, 0], expected[1, 0], **TIGHT)
+
+
+@torch.no_grad()
+def test_one_photo_is_a_series_of_one(make_network: Make, features: torch.Tensor) -> None:
+    network = make_network()
+    first = network.forward_head(features[None], torch.arange(5)[None])[0, 0]
+    alone = network.forward_head(features[None, :1], torch.zeros(1, 1, dtype=torch.long))[0, 0]
+    torch.testing.assert_close(first, alone, **TIGHT)
+
+
+@torch.no_grad()
+def test_later_visits_do_not_reach_earlier_ones(make_network: Make, features: torch.Tensor) -> None:
+    network = make_network()
+    whole = network.forward_head(features[None], torch.arange(5)[None])[0]
+    for visits in range(1, 5):
+        part = network.forward_head(features[None, :visits], torch.arange(visits)[None])[0]
+        torch.testing.assert_close(part, whole[:visits], **TIGHT)
+    assert all((a - b).abs().max() > 1e-4 for a, b in pairwise(whole))
+
+
+@torch.no_grad()
+def test_the_order_within_a_visit_does_not_matter(
+    make_network: Make, features: torch.Tensor
+) -> None:
+    network = make_network()
+    order = torch.tensor([2, 0, 1, 4, 3])
+    visit = torch.tensor([[0, 0, 0, 1, 1]])
+    torch.testing.assert_close(
+        network.forward_head(features[None], visit),
+        network.forward_head(features[order][None], visit),
+        **TIGHT,
+    )
+
+
+@torch.no_grad()
+def test_days_matter_only_where_they_are_used(make_network: Make, features: torch.Tensor) -> None:
+    soon, late = torch.arange(5.0)[None], torch.arange(5.0)[None] * 700
+    for uses_days in (False, True):
+        network = make_network(uses_days=uses_days)
+        results = [
+            network.forward_head(features[None], torch.arange(5)[None], d) for d in (soon, late)
+        ]
+        assert torch.equal(*results) is not uses_days
+
+
+@torch.no_grad()
+def test_unknown_days_are_as_no_days(make_network: Make, features: torch.Tensor) -> None:
+    network = make_network(uses_days=True)
+    visit = torch.arange(5)[None]
+    unknown = network.forward_head(features[None], visit, torch.full((1, 5), float("nan")))
+    torch.testing.assert_close(unknown, network.forward_head(features[None], visit), **TIGHT)
+    assert unknown.isfinite().all()
+
+
+@torch.no_grad()
+def test_ten_years_between_visits_stay_finite(make_network: Make, features: torch.Tensor) -> None:
+    network = make_network(uses_days=True)
+    days = torch.tensor([[0.0, 0.0, 1.0, 3650.0, 36500.0]])
+    assert network.forward_head(features[None], torch.arange(5)[None], days).isfinite().all()
+
+
+def test_a_binary_network_has_one_output(make_network: Make, features: torch.Tensor) -> None:
+    network = make_network(task="binary")
+    assert network.forward_head(features[None], torch.arange(5)[None]).shape == (1, 5, 1)
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES if name != "conv"])
+@torch.no_grad()
+def test_torchvision_backbones_fit(backbone: str) -> None:
+    network = CnnLstm(ModelConfig(backbone=backbone, lstm_units=8)).eval()
+    logits = network(torch.zeros(1, 2, 3, 64, 64), torch.arange(2)[None])
+    assert logits.shape == (1, 2, 8)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "values", [{"backbone": "conv"}, {"task": "other"}, {"lstm_units": 0}, {"lstm_layers": 0}]
+)
+def test_a_config_without_sense_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        ModelConfig(**values)  # type: ignore[arg-type]
+
+
+def test_a_config_survives_json() -> None:
+    config = ModelConfig(backbone="conv", filters=(4, 8), dense_units=(3,), uses_days=True)
+    as_json = {k: list(v) if isinstance(v, tuple) else v for k, v in config.to_dict().items()}
+    assert ModelConfig.from_dict(as_json) == config
+    with pytest.raises(TypeError):
+        ModelConfig.from_dict(as_json | {"colour": "red"})
+
+
+def test_backbone_weights_are_checked(make_network: Make) -> None:
+    source, network = make_network(), make_network()
+    weights = {f"features.{n}": t.clone() + 1 for n, t in source.backbone.state_dict().items()}
+    load_backbone(network, weights)
+    first = next(network.backbone.parameters())
+    assert torch.equal(first, weights["features.0.weight"])
+    with pytest.raises(ValueError, match="another shape"):
+        load_backbone(network, weights | {"features.0.weight": torch.zeros(1)})
+    del weights["features.0.weight"]
+    with pytest.raises(ValueError, match="missing"):
+        load_backbone(network, weights)
