@@ -13,6 +13,7 @@ from skinmodel.analysis import AnalysisFailed, analyse
 from skinmodel.bundle import InvalidModel, Model
 from skinmodel.export import DISCLAIMER, long_date
 
+READABLE = 720  # pixels wide: longer lines are hard to read
 VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
 
 log = logging.getLogger("dermtrace")
@@ -28,16 +29,23 @@ def examine(model: Model, tray: Tray) -> None:
     if result:
         show(model, result)
         st.subheader("Photos")
+        take_in(tray, "Add photos of the same lesion: JPEG, PNG or WebP")
     else:
-        invite()
-    uploads.receive(tray, serving.decoder(), limit=serving.limits().max_photos)
-    uploads.refusals(tray)
+        with st.container(width=READABLE):
+            invite()
+            take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG or WebP")
+            if not tray.items:
+                examples.offer(tray)
     if tray.items:
         uploads.listing(tray)
         if not result:
             offer(tray, f"Analyse {count(len(tray.items), 'photo')}")
-    elif not result:
-        examples.offer(tray)
+
+
+def take_in(tray: Tray, label: str) -> None:
+    """Receives photos and says which were refused, and why."""
+    uploads.receive(tray, serving.decoder(), label=label, limit=serving.limits().max_photos)
+    uploads.refusals(tray)
 
 
 def invite() -> None:
