@@ -40,14 +40,14 @@ class Scores:
 def find_photos(folder: Path) -> dict[str, Path]:
     """The pictures directly in a folder by their name without suffix, sorted; InvalidInput if none.
 
-    Of two with the same such name the first is meant.
+    Of two with the same such name the second keeps its suffix.
     """
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a folder.")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in PICTURES and not path.name.startswith(".") and path.is_file():
-            found.setdefault(path.stem, path)
+            found[path.name if path.stem in found else path.stem] = path
     if not found:
         raise InvalidInput(f"There are no photos in {folder}.")
     return found
