@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -103,7 +104,7 @@ def show_failure(error: Exception) -> bool:
 
 
 app = st.App(
-    "pages/main.py",
+    Path(__file__).parent / "pages" / "main.py",
     lifespan=lifespan,
     routes=[Route("/healthz", health)],
     middleware=[Middleware(SecurityHeaders)],

@@ -24,22 +24,24 @@ def examine(model: Model, tray: Tray) -> None:
     if tray.wanted and tray.items:
         run(model, tray)
     result = tray.results.get(tray.shown) if tray.shown else None
-    if result and tray.key(model) != tray.shown:
-        outdated(tray)
+    outdated = result is not None and tray.key(model) != tray.shown
+    if outdated:
+        say_outdated(tray)
     if result:
         show(model, result)
         st.subheader("Photos")
         take_in(tray, "Add photos of the same lesion: JPEG, PNG or WebP")
     else:
         with st.container(width=READABLE):
-            invite()
+            st.title("Examine a lesion")
+            if not tray.items:
+                invite()
             take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG or WebP")
             if not tray.items:
                 examples.offer(tray)
     if tray.items:
-        uploads.listing(tray)
-        if not result:
-            offer(tray, f"Analyse {count(len(tray.items), 'photo')}")
+        action = f"Analyse {count(len(tray.items), 'photo')}"
+        uploads.listing(tray, action="Analyse again" if outdated else "" if result else action)
 
 
 def take_in(tray: Tray, label: str) -> None:
@@ -50,7 +52,6 @@ def take_in(tray: Tray, label: str) -> None:
 
 def invite() -> None:
     """What this page is for."""
-    st.title("Examine a lesion")
     st.write(
         "Add dermoscopic photos of one lesion: one photo, or several taken over time."
         " You get a ranked differential over eight diagnoses, and heat maps of what the"
@@ -58,25 +59,19 @@ def invite() -> None:
     )
 
 
-def offer(tray: Tray, label: str) -> None:
-    """The one primary action."""
-    st.button(label, type="primary", key="analyse", on_click=setattr, args=(tray, "wanted", True))
-
-
-def outdated(tray: Tray) -> None:
+def say_outdated(tray: Tray) -> None:
     """Says that the result below is of other photos or dates."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning("The photos or dates have changed: the result below is outdated.")
+        st.warning("The result below is outdated: photos, dates or the model have changed.")
         if tray.items:
-            offer(tray, "Analyse again")
+            uploads.analyse(tray, "Analyse again", key="analyse-again")
 
 
 def run(model: Model, tray: Tray) -> None:
     """Analyses the photos, or finds the result of the very same photos and dates."""
-    tray.wanted = False
     key = tray.key(model)
     if key in tray.results:
-        tray.shown = key
+        tray.shown, tray.wanted = key, False
         return
     slot = st.empty()
     with slot.container():
@@ -89,10 +84,11 @@ def run(model: Model, tray: Tray) -> None:
         reference = secrets.token_hex(2).upper()
         log.error("Reference %s: the analysis failed", reference)
         slot.error(f"{error} Nothing was lost. Reference {reference}")
-        tray.shown = None
+        tray.shown, tray.wanted = None, False
         return
     log.info("Analysed %d photos in %.2f s", len(tray.items), analysis.timings["total"])
     tray.keep(key, analysis)
+    tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
     slot.empty()
 
 

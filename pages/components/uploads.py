@@ -13,6 +13,7 @@ from skinmodel.filenames import display_name
 from skinmodel.images import InvalidImage
 
 PER_PAGE = 12
+ICON = ":material/warning:"
 LISTED = 5  # refusals shown in full; more become a table
 EARLIEST = datetime.date(1900, 1, 1)
 KEPT = "Photos stay in this session's memory. Nothing is stored; closing the page forgets them."
@@ -68,16 +69,22 @@ def _empty(tray: Tray) -> None:
     tray.seen.clear()
 
 
+def analyse(tray: Tray, label: str, *, key: str) -> None:
+    """The one primary action."""
+    st.button(label, type="primary", key=key, on_click=setattr, args=(tray, "wanted", True))
+
+
 def refusals(tray: Tray) -> None:
     """Which files were not taken, and why."""
     if not tray.refused:
         return
     total = sum(max(1, refusal.missing) for refusal in tray.refused)
+    title = f"**Not taken: {count(total, 'file')}.**"
     if len(tray.refused) <= LISTED:
         lines = (f"{markdown(r.name)}: {markdown(r.reason)}" for r in tray.refused)
-        st.warning("  \n".join([f"**Not taken: {count(total, 'file')}.**", *lines]))
+        st.warning("  \n".join([title, *lines]), icon=ICON)
         return
-    st.warning(f"**Not taken: {count(total, 'file')}.**")
+    st.warning(title, icon=ICON)
     with st.expander("What became of each file"):
         taken = [(item.name, "Taken") for item in tray.items]
         files = taken + [(refusal.name, refusal.reason) for refusal in tray.refused]
@@ -88,10 +95,16 @@ def refusals(tray: Tray) -> None:
         )
 
 
-def listing(tray: Tray) -> None:
-    """The photos with their dates, which can be changed; each can be removed, and put back."""
+def listing(tray: Tray, *, action: str) -> None:
+    """The photos with their dates, which can be changed; each can be removed, and put back.
+
+    `action` is what the button to analyse them says; without it there is none.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{count(len(tray.items), 'photo')}**", width="content")
+        if action:
+            analyse(tray, action, key="analyse")
+        else:
+            st.markdown(f"**{count(len(tray.items), 'photo')}**", width="content")
         st.button("All taken today", on_click=tray.date, args=(datetime.date.today(),))
         if tray.removed:
             st.button(f"Put back {markdown(tray.removed[1].name)}", on_click=tray.undo, key="undo")

@@ -8,6 +8,7 @@ const MARKS = {
 };
 const FINE = 192; // pixels of the heat map's longer side once it is smoothed
 const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180; // milliseconds
+const TOUCH = matchMedia("(hover: none)").matches; // no keys to name
 const viewers = new WeakMap();
 
 export default function (component) {
@@ -149,7 +150,7 @@ class Viewer {
     const name = this.data.names[this.code];
     const none = this.maps && !this.highlights();
     this.find(".toggle").setAttribute("aria-pressed", this.heat);
-    this.find(".caption").textContent = !this.heat ? this.data.hint
+    this.find(".caption").textContent = !this.heat ? (TOUCH ? "" : this.data.hint)
       : none ? `No highlighted region for ${name}.`
       : `Regions that raised the score for ${name}. Coarse; not an outline or a biopsy guide.`;
     this.canvas.setAttribute("aria-label", !this.heat ? photo.alt

@@ -2,13 +2,14 @@
 
 import math
 
+DASH = "-"  # what is undefined
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 
 
 def percent(share: float) -> str:
     """A probability as 34 %: never 0 % or 100 %, which no model can know."""
     if not math.isfinite(share):
-        return "-"
+        return DASH
     if share < 0.005:
         return f"<{NARROW_SPACE}1{NARROW_SPACE}%"
     if share >= 0.995:

@@ -1,0 +1,280 @@
+"""The Examine page's logic, run by Streamlit itself without a browser."""
+
+import base64
+import dataclasses
+import datetime
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import settings
+from pages.components import serving
+from skinmodel import analysis
+from skinmodel.bundle import Model, load_model
+from skinmodel.drawn import draw_lesion
+from skinmodel.images import read_photo
+from skinmodel.series import SeriesPhoto
+from tests.tiny import save_tiny_model
+
+MAIN = Path(__file__).parents[2] / "pages" / "main.py"
+UPLOADED = "image/jpeg"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+    folder = tmp_path_factory.mktemp("models")
+    save_tiny_model(folder)
+    st.cache_resource.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKIN_MODELS_DIR", str(folder))
+        yield load_model(folder / "tiny-1")
+        serving.decoder().close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def analyses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos each analysis had; a longer list means the network ran."""
+    calls: list[int] = []
+    real = analysis.analyse
+
+    def counted(model: Model, series: list[SeriesPhoto], **options: Any) -> analysis.Analysis:
+        calls.append(len(series))
+        return real(model, series, **options)
+
+    monkeypatch.setattr(analysis, "analyse", counted)
+    return calls
+
+
+@pytest.fixture
+def page(model: Model) -> AppTest:
+    return AppTest.from_file(str(MAIN), default_timeout=30).run()
+
+
+def jpeg(seed: int, taken_on: datetime.date | None = None) -> bytes:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    if taken_on:
+        exif.get_ifd(0x8769)[0x9003] = f"{taken_on:%Y:%m:%d} 10:00:00"
+    draw_lesion(seed, size=(200, 150)).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def upload(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    uploader = page.file_uploader[0]
+    for name, data in files:
+        uploader.upload(name, data, UPLOADED)
+    return page.run()
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    return next(button for button in page.button if button.label == label).click().run()
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+def shown(page: AppTest) -> dict[str, Any] | None:
+    """What the viewer was told to draw, if there is a result."""
+    assert not page.exception
+    views = [json.loads(one.proto.json) for one in page.get("bidi_component")]
+    return views[-1] if views else None
+
+
+def says(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.warning, page.error, page.title)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def test_the_empty_page_says_what_it_is_for_and_what_it_keeps(page: AppTest) -> None:
+    assert "ranked differential over eight diagnoses" in says(page)
+    assert "Nothing is stored" in says(page)
+    assert shown(page) is None
+
+
+def test_one_photo_gives_the_differential_that_the_analysis_gives(
+    page: AppTest, model: Model
+) -> None:
+    data = jpeg(1)
+    upload(page, ("lesion.jpg", data))
+    view = shown(page)
+    assert view
+    photo = read_photo(data)
+    direct = analysis.analyse(model, [SeriesPhoto(photo.picture, photo.sha256, "lesion.jpg")])
+    rows = view["visits"][0]["running"]
+    assert {row["code"]: row["probability"] for row in rows} == dict(
+        zip(direct.codes, direct.probabilities[0], strict=True)
+    )
+    assert [row["probability"] for row in rows] == sorted(direct.probabilities[0], reverse=True)
+    maps = np.frombuffer(base64.b64decode(view["maps"]["values"]), np.uint8)
+    np.testing.assert_array_equal(maps.reshape(direct.maps.shape), np.ceil(direct.maps * 255))
+    assert view["facts"][0] == "Decision support, not a diagnosis."
+    assert "Model tiny-1" in view["facts"][1]
+    assert "training mix, not your clinic's" in view["facts"][1]
+
+
+def test_several_photos_wait_for_their_dates(page: AppTest, analyses: list[int]) -> None:
+    first, second = datetime.date(2025, 3, 12), datetime.date(2025, 6, 1)
+    upload(page, ("a.jpg", jpeg(2, second)), ("b.jpg", jpeg(1, first)), ("c.jpg", jpeg(3)))
+    assert analyses == []
+    assert [one.label for one in page.date_input] == [
+        "Taken on 1 Jun 2025",
+        "Taken on 12 Mar 2025",
+        "Date not known",
+    ]
+    page.date_input[2].set_value(datetime.date(2025, 7, 2)).run()
+    press(page, "Analyse 3 photos")
+    view = shown(page)
+    assert view
+    assert [photo["label"] for photo in view["photos"]] == [
+        "12 Mar 2025",
+        "1 Jun 2025",
+        "2 Jul 2025",
+    ]
+    assert "Each visit alone" in says(page)
+
+
+def test_all_taken_today_is_one_click(page: AppTest) -> None:
+    upload(page, ("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)))
+    press(page, "All taken today")
+    assert [one.value for one in page.date_input] == [datetime.date.today()] * 2
+    press(page, "Analyse 2 photos")
+    view = shown(page)
+    assert view
+    assert len(view["visits"]) == 1
+
+
+def test_a_refused_file_says_why_and_stops_no_other(page: AppTest) -> None:
+    good = jpeg(1)
+    upload(page, ("good.jpg", good), ("half.jpg", good[: len(good) // 2]), ("note.jpg", b"hello"))
+    view = shown(page)
+    assert view
+    assert "This result is from 1 of 3 photos." in view["warnings"]
+    assert "half\\.jpg: This photo is incomplete \\(file cut off\\)" in says(page)
+    assert "note\\.jpg: " in says(page)
+
+
+def test_the_same_file_counts_once(page: AppTest, analyses: list[int]) -> None:
+    upload(page, ("a.jpg", jpeg(1)), ("again.jpg", jpeg(1)))
+    assert analyses == [1]
+    assert "again\\.jpg: This is the same file as a\\.jpg\\." in says(page)
+    view = shown(page)
+    assert view
+    assert view["warnings"] == []
+
+
+def test_a_changed_date_outdates_the_result_until_it_is_made_anew(
+    page: AppTest, analyses: list[int]
+) -> None:
+    days = datetime.date(2025, 3, 12), datetime.date(2025, 6, 1)
+    upload(page, ("a.jpg", jpeg(1, days[0])), ("b.jpg", jpeg(2, days[1])))
+    press(page, "Analyse 2 photos")
+    assert "outdated" not in says(page)
+    page.date_input[0].set_value(datetime.date(2025, 8, 1)).run()
+    assert "The result below is outdated" in says(page)
+    press(page, "Analyse again")
+    assert "outdated" not in says(page)
+    assert analyses == [2, 2]
+    view = shown(page)
+    assert view
+    assert [photo["label"] for photo in view["photos"]] == ["1 Jun 2025", "1 Aug 2025"]
+
+
+def test_a_removed_photo_comes_back_with_its_result(page: AppTest, analyses: list[int]) -> None:
+    upload(page, ("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)))
+    press(page, "Analyse 2 photos")
+    press(page, "Remove")
+    assert "outdated" in says(page)
+    press(page, "Put back a\\.jpg")
+    assert "outdated" not in says(page)
+    assert analyses == [2]
+
+
+def test_drawn_and_real_photos_never_mix(page: AppTest) -> None:
+    press(page, "Try an example: three visits")
+    view = shown(page)
+    assert view
+    assert view["title"] == "Drawn, for practice"
+    assert len(view["visits"]) == 3
+    upload(page, ("a.jpg", jpeg(1)))
+    view = shown(page)
+    assert view
+    assert view["title"] == "Differential"
+    assert len(view["photos"]) == 1
+
+
+def test_more_files_than_the_limit_are_counted(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = settings.load
+    monkeypatch.setattr(serving, "limits", lambda: dataclasses.replace(load(), max_photos=2))
+    upload(page, *((f"{seed}.jpg", jpeg(seed)) for seed in range(5)))
+    assert "Analyse 2 photos" in labels(page)
+    assert "3 further files: The limit is 2 photos of one lesion" in says(page)
+
+
+def test_a_failed_analysis_shows_no_result(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload(page, ("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise analysis.AnalysisFailed(analysis.NO_RESULT)
+
+    monkeypatch.setattr(analysis, "analyse", fail)
+    press(page, "Analyse 2 photos")
+    assert page.error[0].value.startswith("No result - please try again. Nothing was lost.")
+    assert page.error[0].value.rsplit(" ", 1)[1] in caplog.text
+    assert shown(page) is None
+    assert len(page.date_input) == 2
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.jpg", "![a](http://x).jpg"])
+def test_a_file_name_is_text_and_nothing_else(page: AppTest, name: str) -> None:
+    upload(page, (name, jpeg(1)))
+    captions = [caption.value for caption in page.caption]
+    assert not any("<img" in text or "](http" in text for text in captions)
+
+
+def test_sessions_do_not_see_each_other(page: AppTest) -> None:
+    upload(page, ("a.jpg", jpeg(1)))
+    other = AppTest.from_file(str(MAIN), default_timeout=30).run()
+    assert shown(page) and shown(other) is None
+
+
+def test_a_binary_model_shows_the_malignancy_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Model
+) -> None:
+    save_tiny_model(tmp_path, task="binary")
+    monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path))
+    page = AppTest.from_file(str(MAIN), default_timeout=30).run()
+    upload(page, ("a.jpg", jpeg(1)))
+    view = shown(page)
+    assert view
+    (row,) = view["visits"][0]["running"]
+    assert (row["name"], row["behaviour"]) == ("Malignant lesion", "malignant")
+    assert view["visits"][0]["running_total"] == ""
+
+
+def test_without_a_model_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path))
+    page = AppTest.from_file(str(MAIN), default_timeout=30).run()
+    assert page.error[0].value.startswith("DermTrace has no model to use. There is no model.")
+
+
+def test_many_visits_are_turned_over_like_pages(page: AppTest, analyses: list[int]) -> None:
+    upload(page, *((f"{seed}.jpg", jpeg(seed)) for seed in range(26)))
+    press(page, "Analyse 26 photos")
+    view = shown(page)
+    assert view
+    assert [photo["index"] for photo in view["photos"]] == [24, 25]
+    assert analyses == [26]

@@ -1,0 +1,84 @@
+"""The door: headers, health, and what a failing script shows."""
+
+import gc
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from starlette.testclient import TestClient
+from streamlit.runtime import Runtime
+
+import app
+from tests.tiny import save_tiny_model
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("models")
+    save_tiny_model(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKIN_MODELS_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def client(models_dir: Path) -> Iterator[TestClient]:
+    st.cache_resource.clear()
+    with TestClient(app.app) as client:
+        yield client
+    gc.unfreeze()
+    st.cache_resource.clear()
+    Runtime._instance = None  # Streamlit allows one in a process, and other tests make theirs
+
+
+def test_health_names_the_model(client: TestClient) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "model": "tiny-1"})
+
+
+def test_what_was_loaded_is_kept_from_the_collector(client: TestClient) -> None:
+    assert gc.get_freeze_count() > 100_000  # torch's own objects are many more than that
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/media/nothing.png", "/_stcore/health"])
+def test_every_answer_has_the_security_headers(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "object-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_no_photo_stays_in_the_browsers_cache(client: TestClient) -> None:
+    assert client.get("/media/nothing.png").headers["Cache-Control"] == "no-store"
+
+
+def test_the_agent_interface_is_off(client: TestClient) -> None:
+    assert client.post("/_stcore/agent/interact", json={}).status_code in (403, 404)
+
+
+def test_without_a_model_the_server_says_so(client: TestClient, models_dir: Path) -> None:
+    aside = models_dir.with_name("aside")
+    shutil.move(models_dir / "tiny-1", aside)
+    try:
+        answer = client.get("/healthz")
+    finally:
+        shutil.move(aside, models_dir / "tiny-1")
+    assert answer.status_code == 503
+    assert answer.json()["reason"].startswith("There is no model.")
+
+
+def test_a_failure_has_a_reference_that_finds_it_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(st, "error", shown.append)
+    with caplog.at_level(logging.ERROR, logger="dermtrace"):
+        assert app.show_failure(ValueError("secret of the patient"))
+    (text,) = shown
+    assert text.startswith("Something failed on our side. Nothing was lost. Reference ")
+    assert "secret" not in text
+    assert text.rsplit(" ", 1)[1] in caplog.records[0].getMessage()
