@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from skinmodel.network import CnnLstm
 
@@ -37,14 +38,18 @@ class _Cells(nn.Module):
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
         for layer in range(self.lstm.num_layers):
-            weights = [
+            weight_in, weight, bias_in, bias = (
                 getattr(self.lstm, f"{name}_l{layer}")
                 for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            ]
+            )
+            projected = F.linear(inputs, weight_in, bias_in + bias)  # all steps at once: (B, T, 4U)
             hidden = cell = inputs.new_zeros(len(inputs), self.lstm.hidden_size)
             states = []
-            for step in inputs.unbind(dim=1):
-                hidden, cell = torch.lstm_cell(step, (hidden, cell), *weights)
+            for step in projected.unbind(dim=1):
+                gates = step + F.linear(hidden, weight)
+                add, keep, new, show = gates.chunk(4, dim=1)
+                cell = keep.sigmoid() * cell + add.sigmoid() * new.tanh()
+                hidden = show.sigmoid() * cell.tanh()
                 states.append(hidden)
             inputs = torch.stack(states, dim=1)
         return inputs, None
@@ -95,8 +100,11 @@ class _UnscaledGradCAM(GradCAM):
         activations = self.activations_and_grads.activations[0].numpy()
         gradients = self.activations_and_grads.gradients[0].numpy()
         layer = self.target_layers[0]
-        cam = self.get_cam_image(input_tensor, layer, targets, activations, gradients, eigen_smooth)
-        return [np.maximum(cam, 0)]
+        weights = self.get_cam_weights(input_tensor, layer, targets, activations, gradients)
+        rows, channels, height, width = activations.shape
+        # One product for the library's weighting and summing, without their intermediate result.
+        cam = weights[:, None] @ activations.reshape(rows, channels, height * width)
+        return [np.maximum(cam, 0).reshape(rows, height, width)]
 
     def aggregate_multi_layers(self, cam_per_target_layer: list[Maps]) -> Maps:
         return cam_per_target_layer[0]
