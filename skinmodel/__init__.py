@@ -1,0 +1,1 @@
+"""The network and its explanation: knows pictures, not people."""

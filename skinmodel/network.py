@@ -1,0 +1,197 @@
+"""The network: a convolutional backbone per photo, an LSTM over the visits, dense layers on top.
+
+A series of one visit is the single-photo path; there is no second one. The split into
+`forward_features` and `forward_head` follows timm, and lets heat maps rerun only the small head.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from skinmodel.diagnoses import CODES
+
+BACKBONES = ("mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", "conv")
+DAY_INPUTS = 3  # known or not, log days since the first visit, log days since the one before
+LOG_TEN_YEARS = 8.2  # log1p(3650): brings the two day inputs to about [0, 1]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to build a `CnnLstm` again; saved in the model's card.
+
+    `backbone` is a torchvision name, or "conv" for a plain stack of convolutions with `filters`
+    channels each. `task` "binary" means one output, malignant against the rest.
+    """
+
+    backbone: str = "mobilenet_v2"
+    filters: tuple[int, ...] = ()
+    lstm_units: int = 256
+    lstm_layers: int = 1
+    dense_units: tuple[int, ...] = ()
+    dropout: float = 0.2
+    uses_days: bool = False
+    task: Literal["multiclass", "binary"] = "multiclass"
+
+    def __post_init__(self) -> None:
+        if self.backbone == "conv" and not self.filters:
+            raise ValueError('The backbone "conv" needs filters, for example (16, 32, 64).')
+        if self.task not in ("multiclass", "binary"):
+            raise ValueError(f"Unknown task {self.task!r}: multiclass or binary.")
+        if self.lstm_units < 1 or self.lstm_layers < 1:
+            raise ValueError("lstm_units and lstm_layers must be at least 1.")
+
+    @property
+    def outputs(self) -> int:
+        """Number of logits."""
+        return len(CODES) if self.task == "multiclass" else 1
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The config from a card's JSON (tuples are lists there); TypeError for unknown names."""
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The config as plain values for JSON."""
+        return asdict(self)
+
+
+class CnnLstm(nn.Module):
+    """Photos of one lesion to logits after each visit.
+
+    Shapes: B series, P photos in the longest, T visits in the longest, F feature maps, K outputs.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone, width = _backbone(config)
+        units = config.lstm_units
+        self.lstm = nn.LSTM(
+            width + DAY_INPUTS * config.uses_days,
+            units,
+            config.lstm_layers,
+            batch_first=True,
+            dropout=config.dropout if config.lstm_layers > 1 else 0.0,
+        )
+        # Mean of the visits so far, around the LSTM: averaging photos is the baseline a sequence
+        # model has to beat, so the network starts from it.
+        self.shortcut = nn.Linear(width, units)
+        dense: list[nn.Module] = []
+        for units_in, units_out in zip(
+            (units, *config.dense_units), config.dense_units, strict=False
+        ):
+            dense += [nn.Linear(units_in, units_out), nn.ReLU(), nn.Dropout(config.dropout)]
+        self.dense = nn.Sequential(nn.Dropout(config.dropout), *dense)
+        self.classifier = nn.Linear((units, *config.dense_units)[-1], config.outputs)
+
+    def forward_features(self, photos: Tensor) -> Tensor:
+        """Photos (N, 3, H, W) to feature maps (N, F, h, w)."""
+        features: Tensor = self.backbone(photos)
+        return features
+
+    def forward_head(self, features: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
+        """Feature maps (B, P, F, h, w) to logits (B, T, K) from all photos up to each visit.
+
+        `visit` (B, P) holds each photo's visit 0 … T-1, and -1 for padding, which never changes
+        a result. `days` (B, T) holds days since the first visit, NaN where unknown, and is read
+        only if `config.uses_days`.
+        """
+        return self.forward_pooled(features.mean(dim=(-2, -1)), visit, days)
+
+    def forward_pooled(self, pooled: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
+        """As `forward_head`, from features already pooled over the photo: (B, P, F)."""
+        visits, present = _mean_by_visit(pooled, visit)  # (B, T, F), (B, T)
+        inputs = visits
+        if self.config.uses_days:
+            inputs = torch.cat([visits, _day_inputs(days, present)], dim=-1)
+        states, _ = self.lstm(inputs)  # causal, so padding at the end reaches no earlier visit
+        count = torch.arange(1, visits.shape[1] + 1, device=visits.device, dtype=visits.dtype)
+        so_far = visits.cumsum(dim=1) / count[:, None]
+        logits: Tensor = self.classifier(self.dense(states + self.shortcut(so_far)))
+        return logits
+
+    def forward(self, photos: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
+        """Photos (B, P, 3, H, W) to logits (B, T, K); the backbone never sees padding."""
+        real = visit >= 0
+        maps = self.forward_features(photos[real])  # (N, F, h, w)
+        pooled = maps.new_zeros(*visit.shape, maps.shape[1])
+        pooled[real] = maps.mean(dim=(-2, -1))
+        return self.forward_pooled(pooled, visit, days)
+
+
+def load_backbone(network: CnnLstm, weights: Mapping[str, Tensor]) -> None:
+    """Fill the backbone from torchvision's own weights for the whole classifier.
+
+    ValueError if a tensor of the backbone is missing or has another shape.
+    """
+    prefix = "features." if any(name.startswith("features.") for name in weights) else ""
+    own = network.backbone.state_dict()
+    state = {name: weights[prefix + name].float() for name in own if prefix + name in weights}
+    # A published file may leave out the batch counters, which nothing reads in evaluation.
+    missing = [n for n in own if n not in state and not n.endswith("num_batches_tracked")]
+    if missing:
+        raise ValueError(
+            f"These are not weights for {network.config.backbone}: {missing[0]} is missing."
+        )
+    wrong = [n for n, tensor in state.items() if tensor.shape != own[n].shape]
+    if wrong:
+        raise ValueError(
+            f"These are not weights for {network.config.backbone}: {wrong[0]} has another shape."
+        )
+    network.backbone.load_state_dict(state, strict=False)
+
+
+def _backbone(config: ModelConfig) -> tuple[nn.Module, int]:
+    """The convolutional part and its number of feature maps, named as torchvision names it."""
+    if config.backbone == "conv":
+        layers: list[nn.Module] = []
+        for channels_in, channels in zip((3, *config.filters), config.filters, strict=False):
+            layers += [
+                nn.Conv2d(channels_in, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        return nn.Sequential(*layers), config.filters[-1]
+    if config.backbone not in torchvision.models.list_models(module=torchvision.models):
+        raise ValueError(f"torchvision has no classifier named {config.backbone!r}.")
+    whole = torchvision.models.get_model(config.backbone, weights=None)
+    if isinstance(getattr(whole, "features", None), nn.Module):
+        backbone: nn.Module = whole.features
+    else:  # ResNet and its kin: everything before pooling
+        children = [(n, m) for n, m in whole.named_children() if n not in ("avgpool", "fc")]
+        backbone = nn.Sequential(OrderedDict(children))
+    was_training = backbone.training
+    with torch.no_grad():
+        width = int(backbone.eval()(torch.zeros(1, 3, 64, 64)).shape[1])
+    return backbone.train(was_training), width
+
+
+def _mean_by_visit(pooled: Tensor, visit: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean features of each visit's photos (B, T, F) and which visits exist (B, T)."""
+    visits = int(visit.max()) + 1
+    belongs = (
+        visit[:, None, :] == torch.arange(visits, device=visit.device)[None, :, None]
+    )  # (B, T, P)
+    count = belongs.sum(dim=-1, keepdim=True)  # (B, T, 1)
+    weights = belongs.to(pooled.dtype) / count.clamp(min=1)
+    return weights @ pooled, count[..., 0] > 0
+
+
+def _day_inputs(days: Tensor | None, present: Tensor) -> Tensor:
+    """Elapsed days as network inputs (B, T, 3); unknown days are all zeros."""
+    if days is None:
+        return torch.zeros(*present.shape, DAY_INPUTS, device=present.device)
+    before = torch.cat([days[:, :1], days[:, :-1]], dim=1)
+    known = present & ~days.isnan() & ~before.isnan()
+    since_first = torch.where(known, days, 0.0).clamp(min=0).log1p() / LOG_TEN_YEARS
+    since_last = torch.where(known, days - before, 0.0).clamp(min=0).log1p() / LOG_TEN_YEARS
+    return torch.stack([known.to(days.dtype), since_first, since_last], dim=-1)
