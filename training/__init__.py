@@ -1,0 +1,1 @@
+"""Makes candidate models in run folders; never touches the active model."""

@@ -1,0 +1,126 @@
+"""Train and evaluate models from the command line: `python -m training fit --help`."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import settings
+from skinmodel.bundle import CARD
+from training.candidate import make_candidate
+from training.config import InvalidConfig, TrainConfig
+from training.manifest import InvalidData
+from training.objective import TrainingFailed
+from training.run import counts, open_run, train
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 done, 1 stopped or failed, 2 unusable settings or data."""
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    fit = commands.add_parser("fit", help="train a model on a folder in ISIC 2019's layout")
+    fit.add_argument(
+        "--data", type=Path, required=True, help="folder with photos, ground truth, metadata"
+    )
+    fit.add_argument("--out", type=Path, required=True, help="run folder; the same again resumes")
+    fit.add_argument(
+        "--init", type=Path, help="backbone weights to start from, torchvision's names, safetensors"
+    )
+    fit.add_argument("--config", type=Path, help="JSON with settings that differ from the defaults")
+    fit.add_argument("--version", default="candidate", help="name of the finished model")
+    fit.add_argument("--about", type=Path, help="JSON for the card: data, licence, limits")
+    given = parser.parse_args(arguments)
+    try:
+        return _fit(given)
+    except (InvalidConfig, InvalidData) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except TrainingFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _fit(given: argparse.Namespace) -> int:
+    config = TrainConfig.read(given.config) if given.config else TrainConfig()
+    about = _about(given.about)
+    with tqdm(desc="decoding", unit="photo", file=sys.stderr) as bar:
+
+        def decoded(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        cache = settings.load().data_dir / "cache"
+        run = open_run(
+            data=given.data, folder=given.out, config=config, cache=cache, progress=decoded
+        )
+    for note in run.notes:
+        print(note)
+    for split, count in counts(run.table).items():
+        print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")
+
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if not train(run, init=given.init, log=_print, stop=lambda: stopped):
+        print("Stopped. The same command goes on after the last whole epoch.")
+        return 1
+    folder = given.out / "models" / given.version
+    if folder.exists():
+        print(f"This run is finished; its model is in {folder}.")
+        return 0
+    print("Calibrating, and measuring on the test lesions ...", flush=True)
+    make_candidate(run, folder, version=given.version, about=about, command=_command(given))
+    numbers = json.loads((folder / CARD).read_text())["numbers"]["single_photos"]
+    value, low, high = numbers["balanced_accuracy"]
+    print(f"Model in {folder}: balanced accuracy {value:.3f} ({low:.3f} to {high:.3f}).")
+    return 0
+
+
+def _about(path: Path | None) -> dict[str, Any]:
+    """The card's words on the data; InvalidConfig if the file is no JSON object."""
+    if path is None:
+        return {}
+    try:
+        about = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(about, dict):
+        raise InvalidConfig(f"{path.name} must hold a JSON object.")
+    return about
+
+
+def _command(given: argparse.Namespace) -> str:
+    """The command as a card may show it: file names without this machine's folders."""
+    parts = ["python -m training fit", f"--data {given.data.name}", f"--out {given.out.name}"]
+    parts += [
+        f"--{name} {path.name}"
+        for name in ("init", "config", "about")
+        if (path := getattr(given, name))
+    ]
+    return " ".join([*parts, f"--version {given.version}"])
+
+
+def _print(line: dict[str, Any]) -> None:
+    """One line a person can read for each line of history."""
+    if line["stage"] != "epoch":
+        print(line, flush=True)
+        return
+    print(
+        f"epoch {line['epoch']}/{line['epochs']} at {line['size']} px: loss {line['loss']:.3f}, "
+        f"balanced accuracy {line['balanced_accuracy']:.3f}, "
+        f"{line['images_per_second']:.0f} images/s, {line['seconds_left'] / 60:.0f} min left",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

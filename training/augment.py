@@ -1,0 +1,103 @@
+"""Random changes that leave the diagnosis as it is: how the photo was taken, stored and resized.
+
+OpenCV does the pixel work: it is fast on one thread and gives up the interpreter lock. All colour
+changes are one 3x4 matrix; hue alone would cost eight times the rest of torchvision's ColorJitter.
+"""
+
+from math import cos, exp, radians, sin
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+FILTERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
+    """One photo (h, w, 3) at the training scale to a changed one (size, size, 3)."""
+    if random.random() < 0.4:
+        pixels = _stored_otherwise(pixels, random)
+    changed = _crop_and_turn(pixels, size, random)
+    changed = _recolour(changed, random)
+    if random.random() < 0.4:
+        changed = _sharpen_or_blur(changed, random)
+    if random.random() < 0.3:
+        _cover(changed, random)
+    return changed
+
+
+def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
+    """As if exported at another size by another filter, as a JPEG of another quality."""
+    height, width = pixels.shape[:2]
+    scale = exp(random.uniform(np.log(0.6), np.log(2.5)))
+    there = FILTERS[random.integers(len(FILTERS))]
+    size = round(width * scale), round(height * scale)
+    other = np.asarray(cv2.resize(pixels, size, interpolation=there), dtype=np.uint8)
+    if random.random() < 0.6:
+        quality = int(random.integers(60, 96))
+        _, stored = cv2.imencode(".jpg", other, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        other = np.asarray(cv2.imdecode(stored, cv2.IMREAD_COLOR), dtype=np.uint8)
+    back = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(other, (width, height), interpolation=back), dtype=np.uint8)
+
+
+def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
+    """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
+    height, width = pixels.shape[:2]
+    side = random.uniform(0.4, 1.0) ** 0.5
+    stretch = exp(random.uniform(-0.15, 0.15))
+    crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
+    centre_x = random.uniform(crop_w / 2, width - crop_w / 2)
+    centre_y = random.uniform(crop_h / 2, height - crop_h / 2)
+    angle = radians(random.uniform(-25, 25)) if random.random() < 0.5 else 0.0
+    step_x, step_y = crop_w / size, crop_h / size
+    # From output pixel to source pixel, about the crop's centre.
+    turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]]) @ np.diag(
+        [step_x, step_y]
+    )
+    middle = (size - 1) / 2
+    shift = np.array([centre_x - 0.5, centre_y - 0.5]) - turn @ np.array([middle, middle])
+    square = cv2.warpAffine(
+        pixels,
+        np.column_stack([turn, shift]),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    if random.random() < 0.5:
+        square = square[:, ::-1]
+    return np.ascontiguousarray(np.rot90(square, int(random.integers(4))))
+
+
+def _recolour(pixels: Pixels, random: Generator) -> Pixels:
+    """Other light: white balance, saturation, contrast, brightness, gamma."""
+    saturation = random.uniform(0.85, 1.15)
+    matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
+    contrast = random.uniform(0.85, 1.15)
+    balance = random.uniform(0.94, 1.06, size=3)
+    matrix = contrast * balance[:, None] * matrix
+    offset = (1 - contrast) * 140 + random.uniform(-20, 20)  # 140: skin's mid grey in these photos
+    changed = cv2.transform(pixels, np.column_stack([matrix, np.full(3, offset)]))
+    if random.random() < 0.5:
+        gamma = exp(random.uniform(-0.15, 0.15))
+        table = (np.linspace(0, 1, 256) ** gamma * 255).round().astype(np.uint8)
+        changed = cv2.LUT(changed, table)
+    return np.asarray(changed, dtype=np.uint8)
+
+
+def _sharpen_or_blur(pixels: Pixels, random: Generator) -> Pixels:
+    """Blend with a blurred copy, towards it (blur) or away from it (sharpening)."""
+    blurred = cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.6, 1.4))
+    amount = random.uniform(-1.0, 1.0)
+    return np.asarray(cv2.addWeighted(pixels, 1 - amount, blurred, amount, 0), dtype=np.uint8)
+
+
+def _cover(pixels: Pixels, random: Generator) -> None:
+    """Cover a rectangle with the photo's mean colour, in place: no single structure may decide."""
+    size = pixels.shape[0]
+    height, width = (random.uniform(0.1, 0.4, size=2) * size).astype(int)
+    top, left = random.integers(size - height + 1), random.integers(size - width + 1)
+    pixels[top : top + height, left : left + width] = pixels.mean(axis=(0, 1))

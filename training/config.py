@@ -1,0 +1,84 @@
+"""The settings of one training run, saved in its folder as `config.json`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from skinmodel.network import ModelConfig
+from skinmodel.transforms import Preparation
+
+
+class InvalidConfig(ValueError):
+    """The settings of a run cannot be used; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a run needs besides its data; the same values give the same model.
+
+    `sizes` are (share of the epochs, input side in pixels), smallest first: early epochs on small
+    pictures cost less. `batch` counts photos. `average` is the decay per step of the exponential
+    moving average of the weights, which is what is evaluated and kept.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    preparation: Preparation = field(default_factory=Preparation)
+    epochs: int = 18
+    batch: int = 32
+    learning_rate: float = 4e-4
+    weight_decay: float = 0.03
+    label_smoothing: float = 0.05
+    average: float = 0.998
+    sizes: tuple[tuple[float, int], ...] = ((0.45, 128), (0.4, 160), (0.15, 192))
+    longest_series: int = 6
+    repeat_share: float = 0.25  # of single photos also shown to the LSTM as a repeated series
+    series_weight: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2 or self.longest_series < 1:
+            raise InvalidConfig("epochs and longest_series must be at least 1, batch at least 2.")
+        if abs(sum(share for share, _ in self.sizes) - 1) > 1e-6:
+            raise InvalidConfig("The shares in sizes must add up to 1.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Settings from JSON; InvalidConfig names what is unknown or wrong."""
+        known = dict(values)
+        try:
+            if "model" in known:
+                known["model"] = ModelConfig.from_dict(known["model"])
+            if "preparation" in known:
+                known["preparation"] = Preparation.from_dict(known["preparation"])
+            if "sizes" in known:
+                known["sizes"] = tuple((float(share), int(side)) for share, side in known["sizes"])
+            return cls(**known)
+        except (TypeError, ValueError) as error:
+            raise InvalidConfig(f"The training settings cannot be used: {error}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Settings from a JSON file."""
+        try:
+            return cls.from_dict(json.loads(path.read_text()))
+        except (OSError, json.JSONDecodeError) as error:
+            raise InvalidConfig(f"The settings in {path.name} cannot be read: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values for JSON."""
+        return asdict(self)
+
+    def size_at(self, epoch: int) -> int:
+        """Side of the training input in pixels at an epoch counted from 0."""
+        reached = 0.0
+        for share, side in self.sizes:
+            reached += share
+            if epoch < round(reached * self.epochs):
+                return side
+        return self.sizes[-1][1]
+
+    def with_seed(self, seed: int) -> Self:
+        """The same settings with another seed."""
+        return replace(self, seed=seed)

@@ -1,0 +1,168 @@
+"""A trained network measured on lesions it never saw, with 95 % intervals by lesion.
+
+Ranking metrics use the balanced mix, as the ISIC challenge scores; log loss and calibration error
+use the probabilities the clinic is shown, at the training mix.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skinmodel.calibration import Calibration, malignancy
+from skinmodel.diagnoses import CODES, MALIGNANT
+from training import metrics
+from training.metrics import Array
+
+RESAMPLES = 1000
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Logits (N, K) of photos or series, their labels (N,), and whose lesion each is (N,)."""
+
+    logits: Array
+    labels: Labels
+    lesions: Labels
+
+    def only(self, chosen: NDArray[np.bool_]) -> "Scored":
+        """The rows chosen by a mask (N,)."""
+        return Scored(self.logits[chosen], self.labels[chosen], self.lesions[chosen])
+
+
+def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[str, Any]:
+    """All metrics of one set of cases as plain values; every number is [value, low, high].
+
+    The interval is the 2.5th and 97.5th percentile over bootstrap samples of lesions; a metric that
+    is undefined for the whole set is None.
+    """
+    balanced = metrics.both_classes(calibration.probabilities(scored.logits, prior="balanced"))
+    shown = calibration.probabilities(scored.logits, prior="training")
+    malignant = malignancy(shown)
+    shown = metrics.both_classes(shown)
+    labels, classes = scored.labels, shown.shape[1]
+    is_malignant = np.isin(labels, MALIGNANT) if classes == len(CODES) else labels == 1
+
+    def measure(weights: Array) -> Array:
+        """Every metric in one row, NaN where undefined."""
+        matrix = metrics.confusion(balanced.argmax(axis=1), labels, classes, weights)
+        at_mix = metrics.confusion(shown.argmax(axis=1), labels, classes, weights)
+        areas = metrics.auroc(balanced, labels, weights)
+        two = np.stack([1 - malignant, malignant], axis=1)
+        recalls = metrics.recall(matrix)
+        return np.array(
+            [
+                metrics.mean(recalls),
+                metrics.accuracy(matrix),
+                metrics.accuracy(at_mix),
+                metrics.mean(metrics.f1(matrix)),
+                metrics.mean(areas),
+                metrics.auroc(two, is_malignant.astype(int), weights)[1],
+                metrics.log_loss(shown, labels, weights),
+                metrics.calibration_error(shown, labels, weights),
+                *recalls,
+                *metrics.precision(matrix),
+                *metrics.f1(matrix),
+                *areas,
+            ],
+            dtype=float,
+        )
+
+    rows = _intervals(measure, scored.lesions, seed)
+    names = (
+        "balanced_accuracy", "accuracy", "accuracy_at_training_mix", "macro_f1", "macro_auroc",
+        "malignancy_auroc", "log_loss", "calibration_error",
+    )  # fmt: skip
+    per_class = [rows[len(names) + i * classes :][:classes] for i in range(4)]
+    codes = CODES if classes == len(CODES) else ("BENIGN", "MALIGNANT")
+    matrix = metrics.confusion(balanced.argmax(axis=1), labels, classes)
+    return {
+        "cases": len(labels),
+        "lesions": len(np.unique(scored.lesions)),
+        **dict(zip(names, rows, strict=False)),
+        "per_diagnosis": {
+            code: {
+                "cases": int((labels == i).sum()),
+                "recall": per_class[0][i],
+                "precision": per_class[1][i],
+                "f1": per_class[2][i],
+                "auroc": per_class[3][i],
+            }
+            for i, code in enumerate(codes)
+        },
+        "confusion": matrix.astype(int).tolist(),
+    }
+
+
+def compare(
+    arms: dict[str, Scored], calibration: Calibration, *, seed: int = 0
+) -> dict[str, dict[str, list[float | None] | None]]:
+    """Balanced accuracy, macro AUROC and log loss of several ways to score the same cases.
+
+    Every arm but the first also gets its differences from the first, resampled together.
+    """
+    first = next(iter(arms.values()))
+
+    def measure(weights: Array) -> Array:
+        rows = []
+        for scored in arms.values():
+            balanced = metrics.both_classes(
+                calibration.probabilities(scored.logits, prior="balanced")
+            )
+            shown = metrics.both_classes(calibration.probabilities(scored.logits))
+            matrix = metrics.confusion(
+                balanced.argmax(axis=1), scored.labels, balanced.shape[1], weights
+            )
+            rows.append(
+                [
+                    metrics.mean(metrics.recall(matrix)),
+                    metrics.mean(metrics.auroc(balanced, scored.labels, weights)),
+                    metrics.log_loss(shown, scored.labels, weights),
+                ]
+            )
+        table = np.array(rows, dtype=float)
+        return np.concatenate([table, table - table[0]]).ravel()
+
+    values = _intervals(measure, first.lesions, seed)
+    names = ("balanced_accuracy", "macro_auroc", "log_loss")
+    result = {}
+    for i, arm in enumerate(arms):
+        own = dict(zip(names, values[3 * i :], strict=False))
+        apart = values[3 * (len(arms) + i) :]
+        better = {f"{name}_difference": v for name, v in zip(names, apart, strict=False)}
+        result[arm] = own | (better if i else {})
+    return result
+
+
+def _intervals(
+    measure: Callable[[Array], Array], lesions: Labels, seed: int
+) -> list[list[float | None] | None]:
+    """[value, low, high] of each metric, resampling whole lesions with replacement."""
+    _, group = np.unique(lesions, return_inverse=True)
+    value = measure(np.ones(len(lesions)))
+    random = np.random.default_rng(seed)
+    count = int(group.max()) + 1
+    samples = []
+    for _ in range(RESAMPLES):
+        drawn = np.bincount(random.integers(count, size=count), minlength=count)
+        samples.append(measure(drawn[group].astype(float)))
+    with np.errstate(invalid="ignore"):
+        low, high = _percentiles(np.array(samples))
+    return [
+        None if np.isnan(v) else [_short(v), _short(lo), _short(hi)]
+        for v, lo, hi in zip(value, low, high, strict=True)
+    ]
+
+
+def _percentiles(samples: Array) -> Sequence[Array]:
+    """The 2.5th and 97.5th percentile of each column's defined values (R, M)."""
+    columns = [column[~np.isnan(column)] for column in samples.T]
+    pairs = [np.percentile(c, [2.5, 97.5]) if len(c) else np.full(2, np.nan) for c in columns]
+    return list(np.array(pairs).T)
+
+
+def _short(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)

@@ -1,0 +1,176 @@
+"""The training loop: every epoch one line of history, one checkpoint, and the best weights kept."""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skinmodel.network import CnnLstm
+from training.batches import Lesions, batches_per_epoch, epoch_batches
+from training.checkpoint import (
+    load_tensors,
+    module_tensors,
+    optimizer_tensors,
+    restore_module,
+    restore_optimizer,
+    save_tensors,
+)
+from training.config import TrainConfig
+from training.dataset import Cache
+from training.layout import Layout, fastest
+from training.metrics import balanced_accuracy, balanced_log_loss, probabilities
+from training.objective import TrainingFailed, batch_loss, class_shares
+from training.scoring import photo_logits
+
+LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.jsonl"
+WARM_UP = 0.05  # share of the steps with a rising learning rate
+
+Log = Callable[[dict[str, Any]], None]
+
+
+def fit(
+    *,
+    config: TrainConfig,
+    network: CnnLstm,
+    cache: Cache,
+    train: Lesions,
+    validation: Lesions,
+    run: Path,
+    log: Log,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Train to the last epoch, or go on where this run folder stands; False if stopped before.
+
+    The loss is cross-entropy with logit adjustment (Menon et al. 2021): the classes' shares of the
+    training photos are added to the logits, so the bare logits are those of a balanced mix.
+    Writes `last.safetensors`, `best.safetensors` (averaged weights) and `history.jsonl` in `run`.
+    """
+    device = next(network.parameters()).device
+    log_prior = class_shares(train, config.model.outputs).log().to(device)
+    average = copy.deepcopy(network).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(
+        _groups(network, config.weight_decay), lr=config.learning_rate, fused=True
+    )
+    steps = config.epochs * batches_per_epoch(train, config)
+    layout, begun, best, step = _resume(run, network, average, optimizer)
+    if layout is None:
+        largest = max(side for _, side in config.sizes)
+        layout, speeds = fastest(network, batch=config.batch, size=largest, device=device)
+        log({"stage": "layout", "chosen": vars(layout), "images_per_second": speeds})
+    layout.arrange(network)
+    layout.arrange(average)
+
+    spent = 0.0
+    for epoch in range(begun, config.epochs):
+        started = time.perf_counter()
+        torch.manual_seed(config.seed * 1_000_003 + epoch)  # dropout, the same after a resume
+        network.train()
+        seen, total = 0, 0.0
+        for batch in epoch_batches(train, cache, config, epoch):
+            if stop():
+                return False
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * _schedule(step / steps)
+            loss = batch_loss(network, layout, config, batch, log_prior)
+            if not math.isfinite(loss.item()):
+                raise TrainingFailed(
+                    f"The loss stopped being a number in epoch {epoch + 1}."
+                    " A lower learning rate may help."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            step += 1
+            _average(average, network, min(config.average, (1 + step) / (10 + step)))
+            seen += len(batch.labels)
+            total += loss.item() * len(batch.labels)
+        trained = time.perf_counter() - started
+
+        scores = _validate(average, cache, validation, config)
+        spent += time.perf_counter() - started
+        left = spent / (epoch + 1 - begun) * (config.epochs - epoch - 1)
+        line = {
+            "stage": "epoch",
+            "epoch": epoch + 1,
+            "epochs": config.epochs,
+            "size": config.size_at(epoch),
+            "loss": total / seen,
+            **scores,
+            "images_per_second": seen / trained,
+            "seconds_left": left,
+        }
+        if scores["balanced_accuracy"] > best:
+            best = scores["balanced_accuracy"]
+            save_tensors(run / BEST, average.state_dict(), line)
+        tensors = module_tensors("network", network) | module_tensors("average", average)
+        numbers = {"epoch": epoch + 1, "best": best, "step": step, "layout": vars(layout)}
+        save_tensors(run / LAST, tensors | optimizer_tensors(optimizer), numbers)
+        with (run / HISTORY).open("a") as history:
+            history.write(json.dumps(line) + "\n")
+        log(line)
+    return True
+
+
+def _validate(
+    network: CnnLstm, cache: Cache, lesions: Lesions, config: TrainConfig
+) -> dict[str, float]:
+    """Balanced accuracy and log loss of single photos under a balanced mix."""
+    indices = [photo for photos in lesions.photos for photo in photos]
+    labels = [
+        label for photos, label in zip(lesions.photos, lesions.labels, strict=True) for _ in photos
+    ]
+    logits = photo_logits(network, cache, indices, config.preparation)
+    scores = probabilities(logits)
+    return {
+        "balanced_accuracy": balanced_accuracy(scores, labels),
+        "log_loss": balanced_log_loss(scores, labels),
+    }
+
+
+def _groups(network: CnnLstm, decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices and kernels only, not on biases and batch norm."""
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _schedule(done: float) -> float:
+    """Share of the full learning rate: a short linear rise, then half a cosine to zero."""
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP))))
+
+
+@torch.no_grad()
+def _average(average: CnnLstm, network: CnnLstm, decay: float) -> None:
+    """Move the averaged weights and batch-norm statistics towards the current ones."""
+    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)
+
+
+def _resume(
+    run: Path, network: CnnLstm, average: CnnLstm, optimizer: torch.optim.Optimizer
+) -> tuple[Layout | None, int, float, int]:
+    """Layout, next epoch, best score and step of the last checkpoint, or those of a new run."""
+    if not (run / LAST).exists():
+        return None, 0, -1.0, 0
+    tensors, numbers = load_tensors(run / LAST)
+    restore_module("network", network, tensors)
+    restore_module("average", average, tensors)
+    restore_optimizer(optimizer, tensors)
+    # A kill between history and checkpoint leaves a line too many.
+    if (run / HISTORY).exists():
+        lines = (run / HISTORY).read_text().splitlines(keepends=True)[: numbers["epoch"]]
+        (run / HISTORY).write_text("".join(lines))
+    return Layout(**numbers["layout"]), numbers["epoch"], numbers["best"], numbers["step"]

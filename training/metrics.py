@@ -1,0 +1,119 @@
+"""What is measured on held-out lesions. An undefined metric is None, never a made-up number.
+
+Shapes: N photos or series, K classes (eight diagnoses, or benign and malignant). `weights` (N,)
+let the bootstrap count a lesion several times without copying anything.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_auc_score
+
+Array = NDArray[np.float64]
+BINS = 15
+
+
+def probabilities(logits: ArrayLike) -> Array:
+    """Softmax of logits (N, 8); a binary network's (N, 1) become benign and malignant (N, 2)."""
+    scores = np.asarray(logits, dtype=np.float64)
+    if scores.shape[1] == 1:
+        scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+
+def both_classes(malignant_or_all: Array) -> Array:
+    """Probabilities (N, K) with a column per class, also where only malignancy (N, 1) is given."""
+    if malignant_or_all.shape[1] == 1:
+        return np.concatenate([1 - malignant_or_all, malignant_or_all], axis=1)
+    return malignant_or_all
+
+
+def confusion(
+    predicted: ArrayLike, labels: ArrayLike, classes: int, weights: Array | None = None
+) -> Array:
+    """Counts (K, K): rows are the confirmed diagnosis, columns what the model ranked first."""
+    cells = np.asarray(labels) * classes + np.asarray(predicted)
+    return (
+        np.bincount(cells, weights=weights, minlength=classes**2)
+        .reshape(classes, classes)
+        .astype(float)
+    )
+
+
+def recall(matrix: Array) -> list[float | None]:
+    """Per class, the share of its cases ranked first (sensitivity)."""
+    return _shares(matrix.diagonal(), matrix.sum(axis=1))
+
+
+def precision(matrix: Array) -> list[float | None]:
+    """Per class, the share of the cases ranked first that are really of it."""
+    return _shares(matrix.diagonal(), matrix.sum(axis=0))
+
+
+def f1(matrix: Array) -> list[float | None]:
+    """Per class, the harmonic mean of precision and recall."""
+    return _shares(2 * matrix.diagonal(), matrix.sum(axis=0) + matrix.sum(axis=1))
+
+
+def accuracy(matrix: Array) -> float | None:
+    """Share of all cases ranked first rightly."""
+    return _shares(np.array([matrix.trace()]), np.array([matrix.sum()]))[0]
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Mean of the defined values; None if there is none."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+def balanced_accuracy(scores: Array, labels: ArrayLike) -> float:
+    """Mean recall over the classes present."""
+    return float(mean(recall(confusion(scores.argmax(axis=1), labels, scores.shape[1]))) or 0.0)
+
+
+def auroc(scores: Array, labels: ArrayLike, weights: Array | None = None) -> list[float | None]:
+    """Per class, the area under the ROC curve of that class against all others."""
+    truth = np.asarray(labels)
+    weight = np.ones(len(truth)) if weights is None else weights
+    areas: list[float | None] = []
+    for label in range(scores.shape[1]):
+        mine = truth == label
+        if weight[mine].sum() == 0 or weight[~mine].sum() == 0:
+            areas.append(None)
+        else:
+            areas.append(float(roc_auc_score(mine, scores[:, label], sample_weight=weight)))
+    return areas
+
+
+def balanced_log_loss(scores: Array, labels: ArrayLike) -> float:
+    """Mean over the classes present of the mean negative log-likelihood, in nats."""
+    truth = np.asarray(labels)
+    losses = _negative_log_likelihood(scores, truth)
+    return float(np.mean([losses[truth == label].mean() for label in np.unique(truth)]))
+
+
+def log_loss(scores: Array, labels: ArrayLike, weights: Array | None = None) -> float:
+    """Mean over the cases of the negative log-likelihood, in nats."""
+    return float(np.average(_negative_log_likelihood(scores, np.asarray(labels)), weights=weights))
+
+
+def calibration_error(scores: Array, labels: ArrayLike, weights: Array | None = None) -> float:
+    """Expected calibration error of the leading probability in 15 bins of equal mass."""
+    weight = np.ones(len(scores)) if weights is None else weights
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == np.asarray(labels)
+    order = np.argsort(confidence, kind="stable")
+    mass = weight[order].cumsum() / weight.sum()
+    bins = np.minimum((mass - 1e-12) * BINS, BINS - 1).astype(int)
+    gaps = np.bincount(bins, weights=(weight * (right - confidence))[order], minlength=BINS)
+    return float(np.abs(gaps).sum() / weight.sum())
+
+
+def _negative_log_likelihood(scores: Array, truth: NDArray[np.int64]) -> Array:
+    return np.asarray(-np.log(np.maximum(scores[np.arange(len(truth)), truth], 1e-12)))
+
+
+def _shares(part: Array, whole: Array) -> list[float | None]:
+    return [float(p / w) if w > 0 else None for p, w in zip(part, whole, strict=True)]

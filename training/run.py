@@ -1,0 +1,123 @@
+"""One run, from a data folder to a trained network in a run folder."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from skinmodel.diagnoses import CODES, MALIGNANT
+from skinmodel.images import read_photo
+from skinmodel.network import CnnLstm, load_backbone
+from training.batches import Lesions
+from training.checkpoint import write_atomically
+from training.config import InvalidConfig, TrainConfig
+from training.dataset import Cache, open_cache
+from training.loop import Log, fit
+from training.manifest import InvalidData, Manifest, read_isic
+from training.splits import Split, assign
+
+CONFIG, MANIFEST = "config.json", "manifest.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder opened: its settings, its table of photos with their splits, their pixels."""
+
+    folder: Path
+    config: TrainConfig
+    table: pd.DataFrame
+    cache: Cache
+    notes: tuple[str, ...]
+
+    def lesions(self, split: Split) -> Lesions:
+        """The lesions of one split; photos are cache indices in the manifest's order."""
+        part = self.table[self.table["split"] == split]
+        grouped = part.groupby("lesion", sort=True)
+        photos = tuple(tuple(int(i) for i in group.index) for _, group in grouped)
+        codes = [group["diagnosis"].iloc[0] for _, group in grouped]
+        return Lesions(photos, tuple(label_of(code, self.config.model.task) for code in codes))
+
+
+def label_of(code: str, task: str) -> int:
+    """The class index of a diagnosis: its place among the eight, or malignant (1) or not (0)."""
+    index = CODES.index(code)
+    return int(index in MALIGNANT) if task == "binary" else index
+
+
+def open_run(
+    *,
+    data: Path,
+    folder: Path,
+    config: TrainConfig,
+    cache: Path,
+    progress: Callable[[int, int], None],
+) -> Run:
+    """A new run folder for this data, or the same one again; InvalidConfig if it is another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = folder / CONFIG
+    if saved.exists() and TrainConfig.read(saved) != config:
+        raise InvalidConfig(f"{folder} holds a run with other settings; choose another folder.")
+    manifest: Manifest = read_isic(data)
+    table = assign(manifest.table)
+    for split in ("train", "validation", "calibration", "test"):
+        lacking = sorted(set(CODES) - set(table.loc[table["split"] == split, "diagnosis"]))
+        if lacking and split in ("train", "validation"):
+            raise InvalidData([f"No lesion of {', '.join(lacking)} falls into the {split} split."])
+    pixels = open_cache(
+        list(table["path"]),
+        read=lambda data: read_photo(data).picture,
+        preparation=config.preparation,
+        folder=cache,
+        progress=progress,
+    )
+    write_atomically(saved, json.dumps(config.to_dict(), indent=1))
+    part = folder / (MANIFEST + ".part")
+    table.to_csv(part, index=False)
+    os.replace(part, folder / MANIFEST)
+    return Run(folder, config, table, pixels, manifest.notes)
+
+
+def new_network(config: TrainConfig, init: Path | None, device: torch.device) -> CnnLstm:
+    """A network to start from: random weights of the seed, the backbone's from `init` if given."""
+    torch.manual_seed(config.seed)
+    network = CnnLstm(config.model)
+    if init:
+        try:
+            load_backbone(network, load_file(init))
+        except (SafetensorError, OSError, ValueError) as error:
+            raise InvalidConfig(f"{init.name} cannot be used to start from: {error}") from error
+    return network.to(device)
+
+
+def train(run: Run, *, init: Path | None, log: Log, stop: Callable[[], bool]) -> bool:
+    """Train the run to its end, or go on with it; False if it was stopped before."""
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    return fit(
+        config=run.config,
+        network=new_network(run.config, init, device),
+        cache=run.cache,
+        train=run.lesions("train"),
+        validation=run.lesions("validation"),
+        run=run.folder,
+        log=log,
+        stop=stop,
+    )
+
+
+def counts(table: pd.DataFrame) -> Mapping[str, Any]:
+    """Photos and lesions per split and diagnosis."""
+    return {
+        str(split): {
+            "photos": len(part),
+            "lesions": int(part["lesion"].nunique()),
+            "photos_per_diagnosis": {c: int((part["diagnosis"] == c).sum()) for c in CODES},
+        }
+        for split, part in table.groupby("split")
+    }

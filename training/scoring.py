@@ -1,0 +1,57 @@
+"""Logits of cached photos, alone and as series, as the clinic would compute them."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from skinmodel.network import CnnLstm
+from skinmodel.transforms import Preparation
+from training.dataset import Cache, Pixels
+
+Array = NDArray[np.float64]
+
+
+@torch.inference_mode()
+def photo_features(
+    network: CnnLstm,
+    pixels: Callable[[int], Pixels],
+    indices: Sequence[int],
+    preparation: Preparation,
+    *,
+    batch: int = 32,
+) -> torch.Tensor:
+    """Pooled features (N, F), float32, of the photos at these indices.
+
+    `pixels(i)` gives the i-th photo as uint8 (h, w, 3) at the training scale or larger.
+    """
+    device = next(network.parameters()).device
+    pooled = []
+    for start in range(0, len(indices), batch):
+        photos = [
+            preparation.to_tensor(Image.fromarray(pixels(i)))
+            for i in indices[start : start + batch]
+        ]
+        maps = network.forward_features(torch.stack(photos).to(device))
+        pooled.append(maps.mean(dim=(-2, -1)))
+    return torch.cat(pooled)
+
+
+@torch.inference_mode()
+def head_logits(network: CnnLstm, pooled: torch.Tensor, series: Sequence[Sequence[int]]) -> Array:
+    """Logits (S, K) after the last visit of each series of rows of `pooled` (N, F)."""
+    logits = []
+    for rows in series:
+        visit = torch.arange(len(rows), device=pooled.device)[None]
+        logits.append(network.forward_pooled(pooled[list(rows)][None], visit)[0, -1])
+    return np.asarray(torch.stack(logits).double().cpu().numpy())
+
+
+def photo_logits(
+    network: CnnLstm, cache: Cache, indices: Sequence[int], preparation: Preparation
+) -> Array:
+    """Logits (N, K) of each photo by itself."""
+    pooled = photo_features(network, cache.__getitem__, indices, preparation)
+    return head_logits(network, pooled, [[row] for row in range(len(indices))])
