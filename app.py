@@ -1,7 +1,9 @@
 """The door: serves the pages, loads the model before the first visitor, and guards the browser."""
 
 import gc
+import importlib
 import logging
+import pkgutil
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages import components
 from pages.components import serving
 from skinmodel.bundle import InvalidModel
 
@@ -69,9 +72,10 @@ class SecurityHeaders:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Loads the model, then takes everything loaded out of the garbage collector's rounds.
+    """Loads the model and the pages, then takes all of it out of the garbage collector's rounds.
 
-    Streamlit collects garbage after every rerun; with torch imported that costs 270 ms each time.
+    Streamlit collects garbage after every rerun; with torch imported that costs 270 ms each time,
+    and a library that a page only imports later would be back in those rounds.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
@@ -79,6 +83,8 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         log.info("Model %s is ready", serving.model().version)
     except InvalidModel as error:  # the page says so too; the server stays up to say it
         log.error("No usable model: %s", error)
+    for module in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
+        importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
     try:

@@ -109,7 +109,8 @@ def show(model: Model, result: Result) -> None:
     if first not in result.views:
         page = visits[first : first + VISITS_AT_ONCE]
         result.views[first] = viewer.describe(result, visits=page, facts=facts(result))
-    shown = viewer.view(result.views[first], key="viewer")
+    # A key of its own for each result: what was chosen in one must not linger in the next.
+    shown = viewer.view(result.views[first], key=f"viewer-{result.mark}-{first}")
     with st.container(horizontal=True):
         menu.export(result, shown)
         if st.button("About the model", icon=":material/info:"):

@@ -10,11 +10,12 @@ def percent(share: float) -> str:
     """A probability as 34 %: never 0 % or 100 %, which no model can know."""
     if not math.isfinite(share):
         return DASH
-    if share < 0.005:
+    whole = round(share * 100)
+    if whole < 1:
         return f"<{NARROW_SPACE}1{NARROW_SPACE}%"
-    if share >= 0.995:
+    if whole > 99:
         return f">{NARROW_SPACE}99{NARROW_SPACE}%"
-    return f"{share * 100:.0f}{NARROW_SPACE}%"
+    return f"{whole}{NARROW_SPACE}%"
 
 
 def count(number: int, noun: str) -> str:

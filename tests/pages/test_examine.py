@@ -265,6 +265,14 @@ def test_a_binary_model_shows_the_malignancy_alone(
     assert view["visits"][0]["running_total"] == ""
 
 
+def test_the_models_card_can_be_read(page: AppTest) -> None:
+    upload(page, ("a.jpg", jpeg(1)))
+    press(page, "About the model")
+    assert "**Licence.** none" in says(page)
+    assert "- It is a \\<b\\>test\\<\\/b\\>\\." in says(page)
+    assert "This model was not measured." in says(page)
+
+
 def test_without_a_model_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path))
     page = AppTest.from_file(str(MAIN), default_timeout=30).run()

@@ -1,0 +1,183 @@
+"""Whole stories in a real browser: from photos to an answer one can look around in."""
+
+import io
+import json
+from datetime import date
+
+import pytest
+from PIL import Image
+from playwright.sync_api import FilePayload, Page, expect
+
+from skinmodel.drawn import draw_lesion
+from tests.browser.server import Server
+
+pytestmark = pytest.mark.browser
+READY = "[data-testid=stApp][data-test-script-state=notRunning]"
+# What the canvas shows, small enough to compare: changed pixels change it.
+CANVAS = """() => {
+  const roots = [...document.querySelectorAll('*')].map((element) => element.shadowRoot);
+  const found = roots.map((root) => root?.querySelector('.viewer canvas')).find(Boolean);
+  return found?.toDataURL() ?? '';
+}"""
+
+
+WIDTHS = "bars => bars.map((bar) => parseFloat(bar.style.width))"
+
+
+def photo(name: str, seed: int, taken_on: date | None = None) -> FilePayload:
+    file = io.BytesIO()
+    exif = Image.Exif()
+    if taken_on:
+        exif.get_ifd(0x8769)[0x9003] = f"{taken_on:%Y:%m:%d} 10:00:00"
+    draw_lesion(seed, size=(320, 240)).save(file, "JPEG", exif=exif)
+    return {"name": name, "mimeType": "image/jpeg", "buffer": file.getvalue()}
+
+
+def give(page: Page, *files: FilePayload) -> None:
+    page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(list(files))
+
+
+def answered(page: Page) -> None:
+    """Waits for a result, drawn."""
+    page.locator(".viewer:not(.waiting) .facts p").first.wait_for()
+    page.wait_for_selector(READY)
+    page.wait_for_function(f"() => ({CANVAS})().length > 5000")
+
+
+def try_series(page: Page) -> None:
+    page.get_by_role("button", name="Try an example: three visits").click()
+    answered(page)
+
+
+def settled_canvas(page: Page) -> str:
+    """The canvas once it has stopped fading."""
+    page.wait_for_timeout(400)
+    return str(page.evaluate(CANVAS))
+
+
+def test_an_example_leads_to_an_answer(page: Page) -> None:
+    page.get_by_role("button", name="Try an example: one photo").click()
+    answered(page)
+    expect(page.locator(".answer h2")).to_have_text("Drawn, for practice")
+    expect(page.locator(".row")).to_have_count(8)
+    shares = [float(width) for width in page.locator(".bar span").evaluate_all(WIDTHS)]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(100, abs=0.1)
+    expect(page.locator(".caption")).not_to_contain_text("Regions")  # the photo shows first
+    expect(page.locator(".facts")).to_contain_text("Decision support, not a diagnosis")
+    expect(page.locator(".facts")).to_contain_text("Model tiny-1")
+
+
+def test_two_dated_photos_and_a_broken_one(page: Page, server: Server) -> None:
+    whole = photo("b.jpg", 2, date(2025, 6, 1))
+    broken = FilePayload(
+        name="<img src=x onerror=alert(1)>.jpg",
+        mimeType="image/jpeg",
+        buffer=whole["buffer"][: len(whole["buffer"]) // 2],
+    )
+    give(page, whole, photo("a.jpg", 1, date(2025, 3, 12)), broken)
+    expect(page.get_by_text("This photo is incomplete (file cut off)")).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+    before = server.analyses()
+    page.get_by_role("button", name="Analyse 2 photos").click()
+    answered(page)
+    expect(page.locator(".strip button")).to_have_text(["12 Mar 2025", "1 Jun 2025"])
+    expect(page.locator(".warnings")).to_contain_text("This result is from 2 of 3 photos.")
+    expect(page.locator("[data-testid=stPlotlyChart]")).to_have_count(2)
+    page.get_by_role("button", name="Remove").first.click()
+    expect(page.get_by_text("The result below is outdated")).to_be_visible()
+    assert server.analyses() == before + 1
+
+
+def test_looking_around_needs_no_server_and_no_network(
+    page: Page, server: Server, sent: list[object]
+) -> None:
+    try_series(page)
+    untouched = settled_canvas(page)
+    page.wait_for_timeout(1000)
+    analyses, messages = server.analyses(), len(sent)
+    page.locator(".heat input").fill("90")
+    strong = settled_canvas(page)
+    page.locator(".heat input").fill("30")
+    weak = settled_canvas(page)
+    page.locator(".toggle").click()
+    assert settled_canvas(page) == untouched
+    assert len({untouched, strong, weak}) == 3
+    page.wait_for_timeout(1000)
+    assert len(sent) == messages
+    page.locator(".toggle").click()
+    first = settled_canvas(page)
+    page.locator(".row").nth(1).click()
+    assert settled_canvas(page) != first
+    name = page.locator(".row[aria-checked=true] .title").inner_text()
+    expect(page.locator(".caption")).to_contain_text(name)
+    page.wait_for_timeout(800)  # by now the server was told, for the export
+    page.wait_for_selector(READY)
+    assert len(sent) == messages + 1
+    assert server.analyses() == analyses
+
+
+def test_everything_is_reached_with_the_keyboard(page: Page) -> None:
+    try_series(page)
+    focused = "document.activeElement.shadowRoot?.activeElement?.className"
+    assert page.evaluate(focused) == "stage"  # at once, without a click
+    visit, chosen = page.locator(".stage .visit"), page.locator(".row[aria-checked=true] .title")
+    expect(visit).to_have_text("2 Oct 2024")
+    page.keyboard.press("ArrowLeft")
+    expect(visit).to_have_text("18 Jun 2024")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # there is none after the last
+    expect(visit).to_have_text("2 Oct 2024")
+    names = page.locator(".row .title").all_inner_texts()
+    expect(chosen).to_have_text(names[0])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(chosen).to_have_text(names[1])
+    photo_alone = settled_canvas(page)
+    page.keyboard.press("Space")
+    expect(page.locator(".toggle")).to_have_attribute("aria-pressed", "true")
+    assert settled_canvas(page) != photo_alone
+    page.keyboard.press("Space")
+    assert settled_canvas(page) == photo_alone
+    page.keyboard.press("Tab")
+    assert page.evaluate(focused) == "toggle"
+
+
+def test_the_export_equals_the_screen(page: Page) -> None:
+    try_series(page)
+    page.locator(".row").nth(2).click()
+    page.wait_for_timeout(800)
+    page.wait_for_selector(READY)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Result as JSON").click()
+    values = json.loads(download.value.path().read_text(encoding="utf-8"))
+    rows = page.locator(".row")
+    assert [one["name"] for one in values["differential"]] == rows.locator(
+        ".title"
+    ).all_inner_texts()
+    assert [one["probability"] * 100 for one in values["differential"]] == pytest.approx(
+        page.locator(".bar span").evaluate_all(WIDTHS), abs=0.01
+    )
+    assert values["drawn_for_practice"] is True
+    chosen = rows.nth(2).locator(".title").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Photo with heat map for {chosen}").click()
+    with Image.open(download.value.path()) as overlay:
+        assert chosen in overlay.info["Title"] or overlay.info["Title"].startswith("No highlighted")
+
+
+@pytest.mark.parametrize("width", [390])
+def test_on_a_phone_the_photo_comes_first(page: Page, width: int) -> None:
+    try_series(page)
+    places = [
+        page.locator(selector).first.bounding_box()
+        for selector in (".stage", ".rows", ".strip", "[data-testid=stPlotlyChart]")
+    ]
+    tops = [place["y"] for place in places if place]
+    assert len(tops) == 4 and tops == sorted(tops)
+    assert all(
+        place and place["x"] >= 0 and place["x"] + place["width"] <= width for place in places
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
