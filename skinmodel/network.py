@@ -187,10 +187,10 @@ def _mean_by_visit(pooled: Tensor, visit: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _day_inputs(days: Tensor | None, present: Tensor) -> Tensor:
-    """Elapsed days as network inputs (B, T, 3); unknown days are all zeros."""
+    """Elapsed days as network inputs (B, T, 3); all zeros where unknown and at the first visit."""
     if days is None:
         return torch.zeros(*present.shape, DAY_INPUTS, device=present.device)
-    before = torch.cat([days[:, :1], days[:, :-1]], dim=1)
+    before = torch.cat([torch.full_like(days[:, :1], torch.nan), days[:, :-1]], dim=1)
     known = present & ~days.isnan() & ~before.isnan()
     since_first = torch.where(known, days, 0.0).clamp(min=0).log1p() / LOG_TEN_YEARS
     since_last = torch.where(known, days - before, 0.0).clamp(min=0).log1p() / LOG_TEN_YEARS

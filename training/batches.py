@@ -1,9 +1,10 @@
 """Lesions in random order, augmented in background threads, as batches of photos and series."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from math import nan
 
 import cv2
 import numpy as np
@@ -13,27 +14,35 @@ from torch import Tensor
 from training.augment import augment
 from training.config import TrainConfig
 from training.dataset import Cache, Pixels
+from training.visits import in_order, visits_of
 
 
 @dataclass(frozen=True)
 class Batch:
     """N photos of B lesions. Series index the photos, so that none is computed twice.
 
-    `pixels` (N, 3, S, S) uint8; `labels` (N,) int64; `series` (B, P) int64, index of each photo of
-    each lesion in visit order, -1 for padding.
+    `pixels` (N, 3, S, S) uint8; `labels` (N,) int64; `series` and `visit` (B, P) int64, index and
+    visit of each photo of each lesion in time order, -1 for padding; `days` (B, T) float32 since
+    the first visit, NaN where unknown.
     """
 
     pixels: Tensor
     labels: Tensor
     series: Tensor
+    visit: Tensor
+    days: Tensor
 
 
 @dataclass(frozen=True)
 class Lesions:
-    """Photos to learn from: cache indices of each lesion's photos, and its label."""
+    """Photos to learn from: cache indices and days of each lesion's photos, and its label.
+
+    A day is NaN where unknown.
+    """
 
     photos: tuple[tuple[int, ...], ...]
     labels: tuple[int, ...]
+    days: tuple[tuple[float, ...], ...]
 
     @property
     def count(self) -> int:
@@ -64,38 +73,54 @@ def batches_per_epoch(lesions: Lesions, config: TrainConfig) -> int:
     return len(_plan(lesions, config, 0))
 
 
-def _plan(
-    lesions: Lesions, config: TrainConfig, epoch: int
-) -> list[list[tuple[Sequence[int], int]]]:
-    """For each batch its lesions: photos in this epoch's order, and the label."""
+@dataclass(frozen=True)
+class _Planned:
+    """One lesion of a batch: its photos in this epoch's order, their days, its label."""
+
+    photos: list[int]
+    days: list[float]
+    label: int
+
+
+def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Planned]]:
+    """The lesions of each batch, at most `config.batch` photos of them."""
     random = np.random.default_rng((config.seed, epoch))
-    batches: list[list[tuple[Sequence[int], int]]] = [[]]
+    batches: list[list[_Planned]] = [[]]
     photos = 0
     for lesion in random.permutation(len(lesions.photos)):
-        order = random.permutation(lesions.photos[lesion])[: config.longest_series]
-        if photos + len(order) > config.batch:
+        order = random.permutation(len(lesions.photos[lesion]))[: config.longest_series]
+        chosen, days = in_order(
+            [lesions.photos[lesion][i] for i in order], [lesions.days[lesion][i] for i in order]
+        )
+        if random.random() < config.days_dropped:  # the clinic has photos without dates, too
+            days = [nan] * len(days)
+        if photos + len(chosen) > config.batch:
             batches.append([])
             photos = 0
-        batches[-1].append((order.tolist(), lesions.labels[lesion]))
-        photos += len(order)
+        batches[-1].append(_Planned(chosen, days, lesions.labels[lesion]))
+        photos += len(chosen)
     # Batch norm and the head want more than a few photos to average over.
-    if len(batches) > 1 and sum(len(order) for order, _ in batches[-1]) < config.batch // 2:
+    if len(batches) > 1 and sum(len(p.photos) for p in batches[-1]) < config.batch // 2:
         batches.pop()
     return batches
 
 
-def _load(
-    planned: list[tuple[Sequence[int], int]], cache: Cache, seed: int, epoch: int, size: int
-) -> Batch:
+def _load(planned: list[_Planned], cache: Cache, seed: int, epoch: int, size: int) -> Batch:
     """Read and augment the photos of one batch."""
     pixels: list[Pixels] = []
     labels: list[int] = []
-    series = torch.full((len(planned), max(len(order) for order, _ in planned)), -1)
-    for row, (order, label) in enumerate(planned):
-        for visit, photo in enumerate(order):
-            series[row, visit] = len(pixels)
+    longest = max(len(lesion.photos) for lesion in planned)
+    series, visit = torch.full((2, len(planned), longest), -1)
+    days = torch.full((len(planned), longest), nan)
+    for row, lesion in enumerate(planned):
+        visits, since = visits_of(lesion.days)
+        visit[row, : len(visits)] = torch.tensor(visits)
+        days[row, : len(since)] = torch.tensor(since)
+        for place, photo in enumerate(lesion.photos):
+            series[row, place] = len(pixels)
             random = np.random.default_rng((seed, epoch, photo))
             pixels.append(augment(np.asarray(cache[photo]), size, random))
-            labels.append(label)
+            labels.append(lesion.label)
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-    return Batch(stacked, torch.tensor(labels), series)
+    days = days[:, : int(visit.max()) + 1]
+    return Batch(stacked, torch.tensor(labels), series, visit, days)

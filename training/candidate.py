@@ -93,7 +93,8 @@ def test_numbers(network: CnnLstm, run: Run, calibration: Calibration) -> dict[s
     owner = np.repeat(np.arange(len(rows)), [len(series) for series in rows])
     labels = np.array(lesions.labels)
     photos = Scored(alone, labels[owner], owner)
-    series = Scored(head_logits(network, pooled, rows), labels, np.arange(len(rows)))
+    in_time = head_logits(network, pooled, rows, lesions.days)
+    series = Scored(in_time, labels, np.arange(len(rows)))
 
     other = photo_features(
         network, lambda i: by_another_route(run.cache[i]), indices, run.config.preparation

@@ -35,6 +35,7 @@ class TrainConfig:
     longest_series: int = 6
     repeat_share: float = 0.25  # of single photos also shown to the LSTM as a repeated series
     series_weight: float = 0.5
+    days_dropped: float = 0.3  # share of dated series shown without their days
     seed: int = 0
 
     def __post_init__(self) -> None:

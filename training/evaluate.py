@@ -45,13 +45,15 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
     shown = metrics.both_classes(shown)
     labels, classes = scored.labels, shown.shape[1]
     is_malignant = np.isin(labels, MALIGNANT) if classes == len(CODES) else labels == 1
+    areas_of = metrics.RocAreas(balanced, labels)
+    two = np.stack([1 - malignant, malignant], axis=1)
+    malignancy_areas_of = metrics.RocAreas(two, is_malignant.astype(int))
 
     def measure(weights: Array) -> Array:
         """Every metric in one row, NaN where undefined."""
         matrix = metrics.confusion(balanced.argmax(axis=1), labels, classes, weights)
         at_mix = metrics.confusion(shown.argmax(axis=1), labels, classes, weights)
-        areas = metrics.auroc(balanced, labels, weights)
-        two = np.stack([1 - malignant, malignant], axis=1)
+        areas = areas_of(weights)
         recalls = metrics.recall(matrix)
         return np.array(
             [
@@ -60,7 +62,7 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
                 metrics.accuracy(at_mix),
                 metrics.mean(metrics.f1(matrix)),
                 metrics.mean(areas),
-                metrics.auroc(two, is_malignant.astype(int), weights)[1],
+                malignancy_areas_of(weights)[1],
                 metrics.log_loss(shown, labels, weights),
                 metrics.calibration_error(shown, labels, weights),
                 *recalls,
@@ -105,24 +107,26 @@ def compare(
     Every arm but the first also gets its differences from the first, resampled together.
     """
     first = next(iter(arms.values()))
+    labels = first.labels
+    balanced = [
+        metrics.both_classes(calibration.probabilities(s.logits, prior="balanced"))
+        for s in arms.values()
+    ]
+    shown = [metrics.both_classes(calibration.probabilities(s.logits)) for s in arms.values()]
+    areas_of = [metrics.RocAreas(scores, labels) for scores in balanced]
+    classes = balanced[0].shape[1]
 
     def measure(weights: Array) -> Array:
-        rows = []
-        for scored in arms.values():
-            balanced = metrics.both_classes(
-                calibration.probabilities(scored.logits, prior="balanced")
-            )
-            shown = metrics.both_classes(calibration.probabilities(scored.logits))
-            matrix = metrics.confusion(
-                balanced.argmax(axis=1), scored.labels, balanced.shape[1], weights
-            )
-            rows.append(
-                [
-                    metrics.mean(metrics.recall(matrix)),
-                    metrics.mean(metrics.auroc(balanced, scored.labels, weights)),
-                    metrics.log_loss(shown, scored.labels, weights),
-                ]
-            )
+        rows = [
+            [
+                metrics.mean(
+                    metrics.recall(metrics.confusion(b.argmax(axis=1), labels, classes, weights))
+                ),
+                metrics.mean(areas(weights)),
+                metrics.log_loss(s, labels, weights),
+            ]
+            for b, s, areas in zip(balanced, shown, areas_of, strict=True)
+        ]
         table = np.array(rows, dtype=float)
         return np.concatenate([table, table - table[0]]).ravel()
 

@@ -1,7 +1,8 @@
 """A plain table of photos: the only form in which data reaches training.
 
-Columns: image, path, diagnosis, lesion, patient, day, site, age, sex; all text but `day`. Blank
-means unknown. ISIC 2019's layout is read here; other sources write the same table.
+Columns: image, path, diagnosis, lesion, patient, day, site, age, sex; all text. Blank means
+unknown. `day` counts whole days from any day that is the same for all photos of a lesion. ISIC
+2019's layout is read here; other sources write the same table.
 """
 
 import csv
@@ -45,7 +46,7 @@ def read_isic(folder: Path) -> Manifest:
     truth = _read_csv(truth_file, ("image", *CODES), (UNKNOWN,), problems)
     metadata = None
     if metadata_file:
-        metadata = _read_csv(metadata_file, ("image",), (*METADATA, "patient_id"), problems)
+        metadata = _read_csv(metadata_file, ("image",), (*METADATA, "patient_id", "day"), problems)
     if problems:
         raise InvalidData(problems)
 
@@ -61,9 +62,12 @@ def read_isic(folder: Path) -> Manifest:
     if metadata is not None:
         known = {old: new for old, new in METADATA.items() if old in metadata}
         wanted = metadata.rename(columns={**known, "patient_id": "patient"})
-        keep = ["image", *known.values(), *(["patient"] if "patient" in wanted else [])]
+        keep = ["image", *known.values(), *(n for n in ("patient", "day") if n in wanted)]
         table = table.merge(wanted[keep], on="image", how="left")
     table = table.reindex(columns=list(COLUMNS), fill_value="").fillna("")
+    odd = table["image"][~table["day"].str.fullmatch(r"-?\d{0,6}")]
+    if len(odd):
+        raise InvalidData([f"The column day holds other than whole numbers: {_some(list(odd))}."])
     notes = []
     if blank := int((table["lesion"] == "").sum()):
         notes.append(f"{blank} photos have no lesion id; each is counted as a lesion of its own.")

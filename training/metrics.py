@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score
 
 Array = NDArray[np.float64]
 BINS = 15
@@ -73,18 +72,30 @@ def balanced_accuracy(scores: Array, labels: ArrayLike) -> float:
     return float(mean(recall(confusion(scores.argmax(axis=1), labels, scores.shape[1]))) or 0.0)
 
 
-def auroc(scores: Array, labels: ArrayLike, weights: Array | None = None) -> list[float | None]:
-    """Per class, the area under the ROC curve of that class against all others."""
-    truth = np.asarray(labels)
-    weight = np.ones(len(truth)) if weights is None else weights
-    areas: list[float | None] = []
-    for label in range(scores.shape[1]):
-        mine = truth == label
-        if weight[mine].sum() == 0 or weight[~mine].sum() == 0:
-            areas.append(None)
-        else:
-            areas.append(float(roc_auc_score(mine, scores[:, label], sample_weight=weight)))
-    return areas
+class RocAreas:
+    """Areas under the ROC curves of the same scores (N, K) for many weightings of the cases.
+
+    Ranks are found once: a bootstrap of a thousand samples takes a second instead of minutes.
+    """
+
+    def __init__(self, scores: Array, labels: ArrayLike) -> None:
+        truth = np.asarray(labels)
+        self._mine = [truth == label for label in range(scores.shape[1])]
+        self._ranks = [np.unique(column, return_inverse=True)[1] for column in scores.T]
+
+    def __call__(self, weights: Array | None = None) -> list[float | None]:
+        """Per class, the area for that class against all others; ties count half."""
+        weight = np.ones(len(self._mine[0])) if weights is None else weights
+        return [self._area(*pair, weight) for pair in zip(self._mine, self._ranks, strict=True)]
+
+    @staticmethod
+    def _area(mine: NDArray[np.bool_], rank: NDArray[np.int64], weight: Array) -> float | None:
+        ranks = int(rank.max()) + 1
+        positive = np.bincount(rank, weights=weight * mine, minlength=ranks)
+        negative = np.bincount(rank, weights=weight * ~mine, minlength=ranks)
+        pairs = positive.sum() * negative.sum()
+        below = negative.cumsum() - negative / 2
+        return float((positive * below).sum() / pairs) if pairs > 0 else None
 
 
 def balanced_log_loss(scores: Array, labels: ArrayLike) -> float:

@@ -1,5 +1,7 @@
 """What training minimises: logit-adjusted cross-entropy of every photo and of every series."""
 
+from math import nan
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,7 +34,7 @@ def batch_loss(
     device = log_prior.device
     photos = config.preparation.normalise(batch.pixels.to(device))
     pooled = layout.features(network, photos)  # (N, F)
-    labels, series = batch.labels.to(device), batch.series.to(device)
+    labels = batch.labels.to(device)
 
     def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         adjusted = logits + log_prior
@@ -42,23 +44,29 @@ def batch_loss(
 
     alone = network.forward_pooled(pooled[:, None], labels.new_zeros(len(labels), 1))[:, 0]
     loss = cross_entropy(alone, labels)
-    series = with_repeats(series, config.repeat_share)
-    if series.shape[1] > 1:
-        visit = torch.arange(series.shape[1], device=device).where(series >= 0, -1)
-        later = network.forward_pooled(pooled[series.clamp(min=0)], visit)[:, 1:]
-        real = series[:, 1:] >= 0
-        if real.any():
-            loss = loss + config.series_weight * cross_entropy(
-                later[real], labels[series[:, 1:][real]]
-            )
+    series, visit, days = (t.to(device) for t in with_repeats(batch, config.repeat_share))
+    if visit.max() > 0:
+        later = network.forward_pooled(pooled[series.clamp(min=0)], visit, days)[:, 1:]
+        visits = visit.amax(dim=1) + 1  # (B,)
+        real = torch.arange(1, later.shape[1] + 1, device=device) < visits[:, None]
+        owners = labels[series[:, :1]].expand_as(real)
+        loss = loss + config.series_weight * cross_entropy(later[real], owners[real])
     return loss
 
 
-def with_repeats(series: Tensor, share: float) -> Tensor:
-    """Some single photos repeated as a series: the same photo again must change nothing."""
-    if series.shape[1] < 3:
-        series = F.pad(series, (0, 3 - series.shape[1]), value=-1)
-    chosen = (series[:, 1] < 0) & (torch.rand(len(series), device=series.device) < share)
-    repeated = series.clone()
-    repeated[chosen, 1:3] = series[chosen, :1]
-    return repeated
+def with_repeats(batch: Batch, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Series, visits and days, some single photos repeated as series of three undated visits.
+
+    The same photo again must change nothing.
+    """
+    more = max(0, 3 - batch.series.shape[1])
+    series, visit = (
+        F.pad(batch.series, (0, more), value=-1),
+        F.pad(batch.visit, (0, more), value=-1),
+    )
+    chosen = (series[:, 1] < 0) & (torch.rand(len(series)) < share)
+    series[chosen, :3] = series[chosen, :1]
+    visit[chosen, :3] = torch.arange(3)
+    days = F.pad(batch.days, (0, max(0, int(visit.max()) + 1 - batch.days.shape[1])), value=nan)
+    days[chosen] = nan
+    return series, visit, days

@@ -3,7 +3,8 @@
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,13 @@ class Run:
         part = self.table[self.table["split"] == split]
         grouped = part.groupby("lesion", sort=True)
         photos = tuple(tuple(int(i) for i in group.index) for _, group in grouped)
+        days = tuple(tuple(map(_day, group["day"])) for _, group in grouped)
         codes = [group["diagnosis"].iloc[0] for _, group in grouped]
-        return Lesions(photos, tuple(label_of(code, self.config.model.task) for code in codes))
+        return Lesions(photos, tuple(label_of(c, self.config.model.task) for c in codes), days)
+
+
+def _day(text: str) -> float:
+    return float(text) if text else nan
 
 
 def label_of(code: str, task: str) -> int:
@@ -59,12 +65,18 @@ def open_run(
     cache: Path,
     progress: Callable[[int, int], None],
 ) -> Run:
-    """A new run folder for this data, or the same one again; InvalidConfig if it is another's."""
+    """A new run folder for this data, or the same one again; InvalidConfig if it is another's.
+
+    Lesions photographed on several known days make the network read the days.
+    """
+    manifest: Manifest = read_isic(data)
+    dated = manifest.table[manifest.table["day"] != ""]
+    if dated.groupby("lesion")["day"].nunique().gt(1).any():
+        config = replace(config, model=replace(config.model, uses_days=True))
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / CONFIG
     if saved.exists() and TrainConfig.read(saved) != config:
         raise InvalidConfig(f"{folder} holds a run with other settings; choose another folder.")
-    manifest: Manifest = read_isic(data)
     table = assign(manifest.table)
     for split in ("train", "validation", "calibration", "test"):
         lacking = sorted(set(CODES) - set(table.loc[table["split"] == split, "diagnosis"]))

@@ -1,6 +1,7 @@
 """Logits of cached photos, alone and as series, as the clinic would compute them."""
 
 from collections.abc import Callable, Sequence
+from math import nan
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from skinmodel.network import CnnLstm
 from skinmodel.transforms import Preparation
 from training.dataset import Cache, Pixels
+from training.visits import in_order, visits_of
 
 Array = NDArray[np.float64]
 
@@ -40,12 +42,23 @@ def photo_features(
 
 
 @torch.inference_mode()
-def head_logits(network: CnnLstm, pooled: torch.Tensor, series: Sequence[Sequence[int]]) -> Array:
-    """Logits (S, K) after the last visit of each series of rows of `pooled` (N, F)."""
+def head_logits(
+    network: CnnLstm,
+    pooled: torch.Tensor,
+    series: Sequence[Sequence[int]],
+    days: Sequence[Sequence[float]] | None = None,
+) -> Array:
+    """Logits (S, K) after the last visit of each series of rows of `pooled` (N, F).
+
+    `days` are those of the rows; without them every row is a visit on an unknown day.
+    """
     logits = []
-    for rows in series:
-        visit = torch.arange(len(rows), device=pooled.device)[None]
-        logits.append(network.forward_pooled(pooled[list(rows)][None], visit)[0, -1])
+    for i, given in enumerate(series):
+        rows, when = in_order(given, days[i] if days else [nan] * len(given))
+        visits, since = visits_of(when)
+        visit = torch.tensor([visits], device=pooled.device)
+        elapsed = torch.tensor([since], device=pooled.device)
+        logits.append(network.forward_pooled(pooled[rows][None], visit, elapsed)[0, -1])
     return np.asarray(torch.stack(logits).double().cpu().numpy())
 
 

@@ -1,0 +1,158 @@
+"""A whole run on a tiny network: it learns, resumes as if nothing had happened, and is measured."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from skinmodel.analysis import SeriesPhoto, analyse
+from skinmodel.bundle import load_model
+from skinmodel.network import CnnLstm
+from tests.training.conftest import Layout
+from training.batches import epoch_batches
+from training.candidate import make_candidate
+from training.checkpoint import load_tensors
+from training.config import InvalidConfig, TrainConfig
+from training.layout import Layout as MemoryLayout
+from training.loop import BEST, HISTORY, LAST
+from training.objective import TrainingFailed, batch_loss
+from training.run import Run, new_network, open_run, train
+
+
+def opened(isic: Layout, folder: Path, config: TrainConfig) -> Run:
+    cache = folder.parent / "cache"
+    return open_run(
+        data=isic.folder, folder=folder, config=config, cache=cache, progress=lambda *_: None
+    )
+
+
+def run_once(isic: Layout, folder: Path, config: TrainConfig, stop=lambda: False) -> Run:
+    run = opened(isic, folder, config)
+    train(run, init=None, log=lambda _: None, stop=stop)
+    return run
+
+
+def lines(run: Run) -> list[dict]:
+    return [json.loads(line) for line in (run.folder / HISTORY).read_text().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def one_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measured choice would differ from run to run."""
+    plain = MemoryLayout(bfloat16=False, channels_last=False)
+    monkeypatch.setattr("training.loop.fastest", lambda *_, **__: (plain, {}))
+
+
+def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny) -> None:
+    run = run_once(isic, tmp_path / "run", dataclasses.replace(tiny, epochs=8))
+    history = lines(run)
+    assert [line["epoch"] for line in history] == list(range(1, 9))
+    assert history[-1]["loss"] < 0.75 * history[0]["loss"]
+    assert history[-1]["seconds_left"] == 0
+
+    folder = make_candidate(run, tmp_path / "model", version="t", about={"data": "d"}, command="c")
+    model = load_model(folder)
+    numbers = model.card["numbers"]
+    value, low, high = numbers["single_photos"]["balanced_accuracy"]
+    assert low <= value <= high and value > 0.5
+    confusion = torch.tensor(numbers["single_photos"]["confusion"])
+    assert confusion.sum() == numbers["single_photos"]["cases"]
+    assert model.card["splits"]["test"]["lesions"] == numbers["series"]["cases"] == 16
+    assert model.card["data"] == "d"
+
+    path = sorted(isic.photos.glob("LESION_VASC*"))[0]
+    photo = SeriesPhoto(picture=Image.open(path), sha256="0", name="v", taken_on=None)
+    assert analyse(model, [photo]).probabilities.shape == (1, 8)
+
+
+def test_a_stopped_run_ends_as_an_undisturbed_one(isic: Layout, tmp_path: Path, tiny) -> None:
+    whole = run_once(isic, tmp_path / "whole", tiny)
+    for batches in (3, 9, 14):  # in the first, second, third epoch
+        asked = iter(range(batches))
+        run_once(isic, tmp_path / "cut", tiny, stop=lambda a=asked: next(a, None) is None)
+    cut = run_once(isic, tmp_path / "cut", tiny)
+    expected, _ = load_tensors(whole.folder / LAST)
+    found, _ = load_tensors(cut.folder / LAST)
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    timing = {"seconds_left", "images_per_second"}
+    for one, other in zip(lines(whole), lines(cut), strict=True):
+        assert {k: v for k, v in one.items() if k not in timing} == {
+            k: v for k, v in other.items() if k not in timing
+        }
+
+
+def test_a_line_without_its_checkpoint_is_dropped(isic: Layout, tmp_path: Path, tiny) -> None:
+    run = run_once(isic, tmp_path / "run", tiny)
+    with (run.folder / HISTORY).open("a") as history:
+        history.write('{"epoch": 4}\n')
+    run_once(isic, tmp_path / "run", tiny)
+    assert len(lines(run)) == 3
+
+
+def test_other_settings_need_another_folder(isic: Layout, tmp_path: Path, tiny) -> None:
+    opened(isic, tmp_path / "run", tiny)
+    with pytest.raises(InvalidConfig, match="other settings"):
+        opened(isic, tmp_path / "run", dataclasses.replace(tiny, seed=1))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(isic: Layout, tmp_path: Path, tiny) -> None:
+    run = opened(isic, tmp_path / "run", dataclasses.replace(tiny, learning_rate=1e30))
+    with pytest.raises(TrainingFailed, match="lower learning rate"):
+        train(run, init=None, log=lambda _: None, stop=lambda: False)
+
+
+def test_binary_runs(isic: Layout, tmp_path: Path, tiny) -> None:
+    binary = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, task="binary"))
+    run = run_once(isic, tmp_path / "run", binary)
+    folder = make_candidate(run, tmp_path / "model", version="b", about={}, command="c")
+    found = load_model(folder).card["numbers"]["single_photos"]
+    assert list(found["per_diagnosis"]) == ["BENIGN", "MALIGNANT"]
+
+
+def test_days_reach_the_network_where_the_data_has_them(isic: Layout, tmp_path: Path, tiny) -> None:
+    isic.change(isic.metadata, lambda t: t.assign(day=[str(30 * i) for i in range(len(t))]))
+    run = opened(isic, tmp_path / "run", tiny)
+    assert run.config.model.uses_days
+    network = new_network(run.config, None, torch.device("cpu"))
+    seen = []
+    network.lstm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][..., -3:]))
+    layout = MemoryLayout(bfloat16=False, channels_last=False)
+    for batch in epoch_batches(run.lesions("train"), run.cache, run.config, 0):
+        batch_loss(network, layout, run.config, batch, torch.zeros(8))
+    known = [bool(inputs[..., 0].any()) for inputs in seen if inputs.shape[1] > 1]
+    assert any(known)
+    assert all(not inputs[:, 0].any() for inputs in seen)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path, tiny) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "w.safetensors"
+    save_file({"features.0.weight": torch.zeros(3)}, path)
+    with pytest.raises(InvalidConfig, match="not weights for"):
+        new_network(tiny, path, torch.device("cpu"))
+    path.write_bytes(b"\x80\x04nonsense")
+    with pytest.raises(InvalidConfig, match="cannot be used"):
+        new_network(tiny, path, torch.device("cpu"))
+
+
+def test_best_weights_are_those_of_the_best_epoch(isic: Layout, tmp_path: Path, tiny) -> None:
+    run = run_once(isic, tmp_path / "run", tiny)
+    tensors, line = load_tensors(run.folder / BEST)
+    scores = [entry["balanced_accuracy"] for entry in lines(run)]
+    assert line["balanced_accuracy"] == max(scores)
+    assert line["epoch"] == scores.index(max(scores)) + 1
+    CnnLstm(run.config.model).load_state_dict(tensors)
+
+
+def test_a_photo_that_cannot_be_read_is_named(isic: Layout, tmp_path: Path, tiny) -> None:
+    path = sorted(isic.photos.iterdir())[5]
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match=path.name):
+        opened(isic, tmp_path / "run", tiny)
+    shutil.rmtree(tmp_path / "run", ignore_errors=True)
