@@ -22,9 +22,9 @@ def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
         pixels = _stored_otherwise(pixels, random)
     changed = _crop_and_turn(pixels, size, random)
     changed = _recolour(changed, random)
-    if random.random() < 0.4:
-        changed = _sharpen_or_blur(changed, random)
     if random.random() < 0.3:
+        changed = _sharpen_or_blur(changed, random)
+    if random.random() < 0.15:
         _cover(changed, random)
     return changed
 
@@ -47,7 +47,7 @@ def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
 def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
     height, width = pixels.shape[:2]
-    side = random.uniform(0.4, 1.0) ** 0.5
+    side = random.uniform(0.5, 1.0) ** 0.5
     stretch = exp(random.uniform(-0.15, 0.15))
     crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
     centre_x = random.uniform(crop_w / 2, width - crop_w / 2)

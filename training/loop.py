@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from skinmodel.network import CnnLstm
 from training.batches import Lesions, batches_per_epoch, epoch_batches
@@ -52,6 +53,7 @@ def fit(
     """
     device = next(network.parameters()).device
     log_prior = class_shares(train, config.model.outputs).log().to(device)
+    frozen = _freeze(network, config.frozen)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
         _groups(network, config.weight_decay), lr=config.learning_rate, fused=True
@@ -70,6 +72,7 @@ def fit(
         started = time.perf_counter()
         torch.manual_seed(config.seed * 1_000_003 + epoch)  # dropout, the same after a resume
         network.train()
+        frozen.eval()
         seen, total = 0, 0.0
         for batch in epoch_batches(train, cache, config, epoch):
             if stop():
@@ -131,6 +134,12 @@ def _validate(
         "balanced_accuracy": balanced_accuracy(scores, labels),
         "log_loss": balanced_log_loss(scores, labels),
     }
+
+
+def _freeze(network: CnnLstm, blocks: int) -> nn.Module:
+    """The first blocks of the backbone, which from now on neither learn nor are differentiated."""
+    first = nn.Sequential(*list(network.backbone.children())[:blocks])
+    return first.requires_grad_(False)
 
 
 def _groups(network: CnnLstm, decay: float) -> list[dict[str, Any]]:

@@ -156,3 +156,13 @@ def test_a_photo_that_cannot_be_read_is_named(isic: Layout, tmp_path: Path, tiny
     with pytest.raises(ValueError, match=path.name):
         opened(isic, tmp_path / "run", tiny)
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
+
+
+def test_frozen_blocks_stay_as_they_are(isic: Layout, tmp_path: Path, tiny) -> None:
+    config = dataclasses.replace(tiny, frozen=4, epochs=1)
+    before = new_network(config, None, torch.device("cpu")).backbone.state_dict()
+    run = run_once(isic, tmp_path / "run", config)
+    after, _ = load_tensors(run.folder / LAST)
+    for name, tensor in before.items():
+        same = torch.equal(tensor, after[f"network.backbone.{name}"])
+        assert same == (int(name.split(".")[0]) < 4), name
