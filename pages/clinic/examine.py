@@ -8,7 +8,7 @@ import streamlit as st
 from pages.components import card, examples, menu, serving, trend, uploads, viewer
 from pages.components import tray as trays
 from pages.components.tray import Result, Tray
-from pages.components.words import count
+from pages.components.words import count, span
 from skinmodel.analysis import AnalysisFailed, analyse
 from skinmodel.bundle import InvalidModel, Model
 from skinmodel.export import DISCLAIMER, long_date
@@ -75,9 +75,9 @@ def run(model: Model, tray: Tray) -> None:
         return
     slot = st.empty()
     with slot.container():
-        bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
         last = tray.items[-1].photo.picture
         viewer.view(viewer.waiting(last, len(tray.items)), key="waiting")
+        bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
     try:
         analysis = analyse(model, tray.series(), refused=tray.missing, progress=bar.progress)
     except AnalysisFailed as error:
@@ -104,7 +104,7 @@ def show(model: Model, result: Result) -> None:
             pages,
             default=first,
             required=True,
-            format_func=lambda at: f"{at + 1} to {min(at + VISITS_AT_ONCE, len(visits))}",
+            format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
         )
     if first not in result.views:
         page = visits[first : first + VISITS_AT_ONCE]

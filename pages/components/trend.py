@@ -11,6 +11,7 @@ from skinmodel.export import long_date
 
 LEADING = 3  # diagnoses shown; more lines could not be told apart
 HEIGHT = 280  # pixels
+MARKED = 40  # visits; more marks would hide the line
 FEW = 5  # dates that all find room below the chart
 TITLES = ("Each visit alone", "All photos up to each visit")
 
@@ -34,7 +35,7 @@ def figure(analysis: Analysis, shares: Probabilities, *, theme: str) -> go.Figur
     """One chart; lines are told apart by mark and name, colour says how a lesion behaves."""
     chart = go.Figure()
     dates = [visit.taken_on for visit in analysis.visits]
-    places = dates if all(dates) else [f"Photo {n + 1}" for n in range(len(dates))]
+    places = dates if all(dates) else list(range(1, len(dates) + 1))
     for row in _leading(analysis):
         behaviour = row.diagnosis.behaviour
         colour = st.get_option(f"theme.{theme}.{differential.COLOURS[behaviour]}")
@@ -42,7 +43,7 @@ def figure(analysis: Analysis, shares: Probabilities, *, theme: str) -> go.Figur
             x=places,
             y=shares[:, analysis.codes.index(row.diagnosis.code)],
             name=f"{row.diagnosis.name} ({behaviour})",
-            mode="lines+markers",
+            mode="lines+markers" if len(dates) <= MARKED else "lines",
             line={"color": colour, "width": 2, "dash": _dash(analysis, row)},
             marker={"symbol": differential.MARKS[behaviour], "size": 10},
             hovertemplate="%{y:.0%}",
@@ -50,9 +51,11 @@ def figure(analysis: Analysis, shares: Probabilities, *, theme: str) -> go.Figur
         )
     chart.update_yaxes(range=[0, 1], tickformat=".0%", nticks=5, fixedrange=True)
     chart.update_xaxes(fixedrange=True, tickangle=0)
+    chart.update_xaxes(tickvals=places if len(dates) <= FEW else None)
     if all(dates):
-        ticks = dates if len(dates) <= FEW else None
-        chart.update_xaxes(tickformat="%-d %b<br>%Y", hoverformat="%-d %b %Y", tickvals=ticks)
+        chart.update_xaxes(tickformat="%-d %b<br>%Y", hoverformat="%-d %b %Y")
+    else:
+        chart.update_xaxes(tickprefix="Photo ", tickformat="d", nticks=FEW)
     chart.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 16, "t": 8, "b": 0},

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.components.tray import Item, Refusal, Tray
-from pages.components.words import count, markdown
+from pages.components.words import count, markdown, span
 from skinmodel.decoder import Decoder
 from skinmodel.export import long_date
 from skinmodel.filenames import display_name
@@ -37,9 +37,7 @@ def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int) -> None:
             progress = st.progress(0.0)
             st.button("Cancel", on_click=_empty, args=(tray,), key="cancel-reading")
         for place, file in enumerate(new):
-            progress.progress(
-                place / len(new), f"Reading photo {place + 1} of {count(len(new), 'photo')}"
-            )
+            progress.progress(place / len(new), f"Reading file {place + 1} of {len(new)}")
             if len(tray.items) >= limit:
                 _refuse_rest(tray, len(new) - place, limit)
                 break
@@ -116,7 +114,7 @@ def listing(tray: Tray, *, action: str) -> None:
             pages,
             default=0,
             required=True,
-            format_func=lambda at: f"{at + 1} to {min(at + PER_PAGE, len(tray.items))}",
+            format_func=lambda at: span(at, PER_PAGE, len(tray.items)),
             key=f"page-of-{len(pages)}",
         )
     with st.container(horizontal=True, gap="small"):

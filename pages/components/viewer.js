@@ -50,6 +50,7 @@ class Viewer {
     this.photo = data.photo;
     this.code = data.code;
     this.root.classList.toggle("waiting", !data.maps);
+    this.find(".rows").ariaHidden = !data.maps;
     this.root.classList.toggle("single", data.photos.length < 2);
     this.find(".basis").hidden = data.visits.length < 2;
     this.find(".scale").style.background = `linear-gradient(90deg, ${data.colours.filter((_, i) => i % 17 === 0).map((c) => `rgb(${c})`).join(",")})`;
@@ -150,7 +151,7 @@ class Viewer {
     const name = this.data.names[this.code];
     const none = this.maps && !this.highlights();
     this.find(".toggle").setAttribute("aria-pressed", this.heat);
-    this.find(".caption").textContent = !this.heat ? (TOUCH ? "" : this.data.hint)
+    this.find(".caption").textContent = !this.heat ? (TOUCH ? `Heat map: the regions that raised the score for ${name}.` : this.data.hint)
       : none ? `No highlighted region for ${name}.`
       : `Regions that raised the score for ${name}. Coarse; not an outline or a biopsy guide.`;
     this.canvas.setAttribute("aria-label", !this.heat ? photo.alt
@@ -173,8 +174,8 @@ class Viewer {
       element.dataset.code = row.code;
       element.onclick = () => this.choose(this.photo, row.code);
       element.querySelector(".title").textContent = row.name;
-      element.querySelector(".code").textContent = row.code === "MALIGNANT" ? "" : row.code;
-      element.querySelector("path").setAttribute("d", MARKS[row.behaviour]);
+      element.querySelector(".code").textContent = /^[A-Z]{2,4}$/.test(row.code) ? row.code : "";
+      element.querySelector("path").setAttribute("d", MARKS[row.behaviour] ?? "");
       element.querySelector(".word").textContent = row.behaviour;
       element.querySelector(".share").textContent = row.text;
       element.querySelector(".bar span").style.width = `${100 * row.probability}%`;

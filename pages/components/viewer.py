@@ -89,7 +89,8 @@ def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str
 
 def waiting(picture: Image.Image, photos: int) -> dict[str, Any]:
     """The last photo with an empty differential of the final size, shown while it is computed."""
-    row = {"name": "-", "code": "", "behaviour": "benign", "text": "-", "probability": 0.0}
+    # Nothing that could be read as a diagnosis, not even for a moment.
+    row = {"name": "-", "code": "-", "behaviour": "", "text": "-", "probability": 0.0}
     photo = photo_values(picture, label="", alt="Photo being analysed", frame=(0, 0, 1, 1))
     return {
         "id": "waiting",

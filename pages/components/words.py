@@ -23,6 +23,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def span(start: int, length: int, total: int) -> str:
+    """Which of a total a page holds, counted from one: 13 to 24, or 25 where it is the only one."""
+    first, last = start + 1, min(start + length, total)
+    return str(first) if first == last else f"{first} to {last}"
+
+
 def markdown(text: str) -> str:
     """Any text so that Markdown shows it as it is."""
     return "".join("\\" + c if c.isascii() and not c.isalnum() and c != " " else c for c in text)

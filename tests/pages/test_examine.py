@@ -5,7 +5,7 @@ import dataclasses
 import datetime
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 import settings
 from pages.components import serving
 from skinmodel import analysis
+from skinmodel.__main__ import main
 from skinmodel.bundle import Model, load_model
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import read_photo
@@ -120,6 +121,26 @@ def test_one_photo_gives_the_differential_that_the_analysis_gives(
     assert view["facts"][0] == "Decision support, not a diagnosis."
     assert "Model tiny-1" in view["facts"][1]
     assert "training mix, not your clinic's" in view["facts"][1]
+
+
+def test_the_page_says_what_the_command_line_says(
+    model: Model,
+    real_data: Path,
+    times: Callable[[int, int], int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = settings.load().models_dir / model.version
+    photos = sorted((real_data / "uploads_600x450").glob("*.jpg"))
+    for path in photos[: times(3, len(photos))]:
+        assert main(["diagnose", str(path), "--json", "--model", str(folder)]) == 0
+        said = json.loads(capsys.readouterr().out)["differential"]
+        page = AppTest.from_file(str(MAIN), default_timeout=30).run()
+        view = shown(upload(page, (path.name, path.read_bytes())))
+        assert view
+        rows = view["visits"][0]["running"]
+        assert [(row["code"], row["probability"]) for row in rows] == [
+            (row["code"], row["probability"]) for row in said
+        ]
 
 
 def test_several_photos_wait_for_their_dates(page: AppTest, analyses: list[int]) -> None:
