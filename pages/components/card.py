@@ -10,6 +10,7 @@ from skinmodel.export import output_diagnosis
 
 # Drawn as a table, or of no use to a reader; everything else in words is shown as it stands.
 APART = ("version", "weights_sha256", "codes")
+FIRST = ("intended_use", "not_for", "limits", "licence")
 SHARES = ("balanced_accuracy", "accuracy", "accuracy_at_training_mix", "calibration_error")
 SCORES = ("macro_f1", "macro_auroc", "malignancy_auroc", "log_loss")
 NAMES = {
@@ -25,9 +26,8 @@ NAMES = {
 def show(card: Mapping[str, Any]) -> None:
     """The card in words and tables, then as it lies on disk."""
     st.markdown(f"**Model {markdown(str(card['version']))}**")
-    for name, value in card.items():
-        if name in APART:
-            continue
+    names = [*FIRST, *(name for name in card if name not in (*FIRST, *APART))]
+    for name, value in ((name, card.get(name)) for name in names):
         if isinstance(value, str):
             st.markdown(f"**{_title(name)}.** {markdown(value)}")
         elif isinstance(value, list) and value and all(isinstance(text, str) for text in value):
