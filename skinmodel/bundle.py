@@ -23,7 +23,7 @@ from torch import Tensor
 
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
-from skinmodel.network import CnnLstm, ModelConfig
+from skinmodel.network import CnnLstm, ModelConfig, for_use
 from skinmodel.transforms import Preparation
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class InvalidModel(ValueError):
 class Model:
     """A network ready for use by any number of threads, with all that reading it takes.
 
-    The network is in evaluation and its parameters are frozen. `sha256` is of the weights' file.
+    The network is in evaluation, frozen and folded (`for_use`). `sha256` is of the weights' file.
     """
 
     network: CnnLstm = field(repr=False)
@@ -73,7 +73,7 @@ def load_model(folder: Path) -> Model:
     data = _read(folder / WEIGHTS, MAX_WEIGHTS)
     _fill(network, _tensors(data, str(card["weights_sha256"])))
     return Model(
-        network=network.eval().requires_grad_(False),
+        network=for_use(network),
         card=card,
         config=config,
         preparation=preparation,

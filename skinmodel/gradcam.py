@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from skinmodel.network import CnnLstm
 
@@ -23,47 +22,6 @@ Maps = NDArray[np.float32]
 # Numbers handed to the library in one call (64 MB as float32, of which it holds about five).
 CALL_LIMIT = 16_000_000
 EMPTY = 1e-7  # the library's own: a map that nowhere exceeds this shows nothing
-
-
-class _Cells(nn.Module):
-    """An LSTM's states one step at a time, equal to nn.LSTM's within rounding.
-
-    With every parameter frozen, torch's fused CPU kernel still computes the weights' gradients:
-    16 ms against 1 to 4 for a step-by-step backward pass. cuDNN's has none in evaluation.
-    """
-
-    def __init__(self, lstm: nn.LSTM) -> None:
-        super().__init__()
-        self.lstm = lstm
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
-        for layer in range(self.lstm.num_layers):
-            weight_in, weight, bias_in, bias = (
-                getattr(self.lstm, f"{name}_l{layer}")
-                for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-            )
-            projected = F.linear(inputs, weight_in, bias_in + bias)  # all steps at once: (B, T, 4U)
-            hidden = cell = inputs.new_zeros(len(inputs), self.lstm.hidden_size)
-            states = []
-            for step in projected.unbind(dim=1):
-                gates = step + F.linear(hidden, weight)
-                add, keep, new, show = gates.chunk(4, dim=1)
-                cell = keep.sigmoid() * cell + add.sigmoid() * new.tanh()
-                hidden = show.sigmoid() * cell.tanh()
-                states.append(hidden)
-            inputs = torch.stack(states, dim=1)
-        return inputs, None
-
-
-def _head_of(network: CnnLstm) -> CnnLstm:
-    """A network without backbone that shares the other parts, its LSTM taken step by step."""
-    head = CnnLstm.__new__(CnnLstm)
-    nn.Module.__init__(head)
-    head.config, head.training = network.config, network.training
-    for name, part in network.named_children():
-        if name != "backbone":
-            head.add_module(name, _Cells(part) if isinstance(part, nn.LSTM) else part)
-    return head
 
 
 class _SeriesHead(nn.Module):
@@ -78,7 +36,7 @@ class _SeriesHead(nn.Module):
         super().__init__()
         self.hooked = nn.Identity()
         self.frozen = network.classifier.weight  # tells the library the device
-        self._head = _head_of(network).forward_head
+        self._head = network.forward_head
         self._visit, self._days = visit, days
 
     def forward(self, rows: Tensor) -> Tensor:

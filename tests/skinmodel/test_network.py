@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from skinmodel.network import BACKBONES, CnnLstm, ModelConfig, load_backbone
+from skinmodel.lstm import StepLstm
+from skinmodel.network import BACKBONES, CnnLstm, ModelConfig, for_use, load_backbone
 
 Make = Callable[..., CnnLstm]
 TIGHT = {"rtol": 1e-5, "atol": 1e-5}
@@ -120,6 +121,35 @@ def test_torchvision_backbones_fit(backbone: str) -> None:
     logits = network(torch.zeros(1, 2, 3, 64, 64), torch.arange(2)[None])
     assert logits.shape == (1, 2, 8)
     assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@torch.no_grad()
+def test_a_network_for_use_gives_the_same_results(backbone: str) -> None:
+    config = ModelConfig(backbone=backbone, filters=(4, 8), lstm_units=8)
+    network = CnnLstm(config)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # or folding would have nothing to do
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.7, 1.3)
+            module.weight.uniform_(0.7, 1.3)
+            module.bias.uniform_(-0.1, 0.1)
+    photos = torch.rand(3, 3, 64, 64)
+    expected = network.eval().forward_features(photos)
+    folded = for_use(network)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert not any(parameter.requires_grad for parameter in folded.parameters())
+    found = folded.forward_features(photos)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_steps_are_torchs_own_lstm(layers: int) -> None:
+    lstm = StepLstm(6, 5, layers, batch_first=True)
+    inputs = torch.randn(2, 4, 6)
+    expected, _ = lstm.train()(inputs)  # torch's kernel; without dropout the modes are equal
+    found, _ = lstm.eval()(inputs)
+    torch.testing.assert_close(found, expected, **TIGHT)
 
 
 @pytest.mark.parametrize(
