@@ -25,8 +25,9 @@ from training.config import TrainConfig
 from training.dataset import Cache
 from training.layout import Layout, fastest
 from training.metrics import balanced_accuracy, balanced_log_loss, probabilities
-from training.objective import TrainingFailed, batch_loss, class_shares
+from training.objective import class_shares
 from training.scoring import photo_logits
+from training.step import Learner, new_optimizer, take
 
 LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.jsonl"
 WARM_UP = 0.05  # share of the steps with a rising learning rate
@@ -55,9 +56,7 @@ def fit(
     log_prior = class_shares(train, config.model.outputs).log().to(device)
     frozen = _freeze(network, config.frozen)
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        _groups(network, config.weight_decay), lr=config.learning_rate, fused=True
-    )
+    optimizer = new_optimizer(network, config)
     steps = config.epochs * batches_per_epoch(train, config)
     layout, begun, best, step = _resume(run, network, average, optimizer)
     if layout is None:
@@ -66,6 +65,7 @@ def fit(
         log({"stage": "layout", "chosen": vars(layout), "images_per_second": speeds})
     layout.arrange(network)
     layout.arrange(average)
+    learner = Learner(network, average, optimizer, layout, log_prior)
 
     spent = 0.0
     for epoch in range(begun, config.epochs):
@@ -77,22 +77,11 @@ def fit(
         for batch in epoch_batches(train, cache, config, epoch):
             if stop():
                 return False
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * _schedule(step / steps)
-            loss = batch_loss(network, layout, config, batch, log_prior)
-            if not math.isfinite(loss.item()):
-                raise TrainingFailed(
-                    f"The loss stopped being a number in epoch {epoch + 1}."
-                    " A lower learning rate may help."
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
+            rate = config.learning_rate * _schedule(step / steps)
+            loss = take(learner, batch, config, step=step, rate=rate)
             step += 1
-            _average(average, network, min(config.average, (1 + step) / (10 + step)))
             seen += len(batch.labels)
-            total += loss.item() * len(batch.labels)
+            total += loss * len(batch.labels)
         trained = time.perf_counter() - started
 
         scores = _validate(average, cache, validation, config)
@@ -142,30 +131,11 @@ def _freeze(network: CnnLstm, blocks: int) -> nn.Module:
     return first.requires_grad_(False)
 
 
-def _groups(network: CnnLstm, decay: float) -> list[dict[str, Any]]:
-    """Weight decay on matrices and kernels only, not on biases and batch norm."""
-    parameters = list(network.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-
-
 def _schedule(done: float) -> float:
     """Share of the full learning rate: a short linear rise, then half a cosine to zero."""
     if done < WARM_UP:
         return done / WARM_UP
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP))))
-
-
-@torch.no_grad()
-def _average(average: CnnLstm, network: CnnLstm, decay: float) -> None:
-    """Move the averaged weights and batch-norm statistics towards the current ones."""
-    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(new, 1 - decay)
-        else:
-            kept.copy_(new)
 
 
 def _resume(
