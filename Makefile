@@ -10,7 +10,7 @@ RUN_STAMP := .venv/installed-$(shell cat requirements.txt | cksum | cut -d ' ' -
 DEV_STAMP := .venv/installed-dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d ' ' -f 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak clean
+.PHONY: help run test lint bench soak readme clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,10 @@ bench: $(RUN_STAMP) ## Measure speed: ratios, side by side in one run
 
 soak: $(DEV_STAMP) ## Run the tests with the full counts of bad inputs and faults (long)
 	@SKIN_SOAK=1 $(PY) -m pytest --timeout 3600
+
+readme: $(DEV_STAMP) ## Retake the README's pictures; rewrite its outputs and numbers (needs chromium)
+	@$(PY) -m tests.readme
+	@$(PY) -m tests.browser.shoot
 
 clean: ## Remove the virtual environment and the caches; var/ with your data stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

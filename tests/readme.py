@@ -1,0 +1,203 @@
+"""The README's generated parts: what the command line prints, the model's numbers and limits.
+
+`python -m tests.readme` (or `make readme`, which takes the pictures too) writes them anew from the
+model in use. Each part stands between `<!-- name -->` and `<!-- /name -->`.
+"""
+
+import contextlib
+import io
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import settings
+from skinmodel import __main__ as command_line
+from skinmodel import registry
+from skinmodel.bundle import CARD, InvalidModel
+from skinmodel.diagnoses import CODES, diagnosis
+
+README = settings.ROOT / "README.md"
+EXAMPLES = "assets/examples"
+DECIMALS = 4  # of the shown probabilities; the file itself has twelve
+
+MEASURES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "accuracy_at_training_mix": "Accuracy at the training mix",
+    "macro_f1": "F1, mean of the diagnoses",
+    "macro_auroc": "AUROC, mean of the diagnoses",
+    "malignancy_auroc": "AUROC, malignant or not",
+    "log_loss": "Log loss",
+    "calibration_error": "Calibration error (ECE)",
+}
+
+Row = Sequence[str]
+
+
+def main() -> int:
+    """Rewrites README.md's generated parts; 1 with a sentence where there is no model."""
+    try:
+        card = bundled_card()
+    except InvalidModel as error:
+        print(error, file=sys.stderr)
+        return 1
+    text = README.read_text(encoding="utf-8")
+    for name, content in (from_card(card) | from_model()).items():
+        text = fill(text, name, content)
+    README.write_text(text, encoding="utf-8")
+    return 0
+
+
+def bundled_card() -> dict[str, Any]:
+    """The card of the model in use."""
+    folder = registry.active(settings.load().models_dir)
+    card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    return card
+
+
+def from_model() -> dict[str, str]:
+    """The parts that the model in use computes, by their markers."""
+    return {"diagnose": fenced(diagnose()), "predict": fenced(predict())}
+
+
+def from_card(card: Mapping[str, Any]) -> dict[str, str]:
+    """The parts that stand in a model's card, by their markers."""
+    return {
+        "model numbers": model_numbers(card),
+        "model limits": model_limits(card),
+        "model licence": f"The weights: {card['licence']}\n\nThe data: {card['data_source']}",
+    }
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """The text with the part between a name's markers replaced; ValueError if it has none."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"README.md has no part, or several, marked <!-- {name} -->.")
+    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+
+
+def part(text: str, name: str) -> str:
+    """What stands between a name's markers."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"README.md has no part marked <!-- {name} -->.")
+    return found[1]
+
+
+def diagnose() -> str:
+    """What `diagnose` prints for the drawn visits."""
+    photos = sorted((settings.ROOT / EXAMPLES).glob("*.jpg"))
+    return _printed(["diagnose", *map(str, photos)])
+
+
+def predict() -> str:
+    """The file that `predict` writes for the drawn visits, with fewer decimals."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "scores.csv"
+        _printed(["predict", str(settings.ROOT / EXAMPLES), "--out", str(out)])
+        text = out.read_text(encoding="utf-8").strip()
+    return re.sub(r"\d\.\d{12}", lambda found: f"{float(found[0]):.{DECIMALS}f}", text)
+
+
+def _printed(arguments: list[str]) -> str:
+    printed, progress = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(progress):
+        code = command_line.main(arguments)
+    if code:
+        raise RuntimeError(f"`{arguments[0]}` ended with {code}: {progress.getvalue()}")
+    return printed.getvalue().strip()
+
+
+def model_numbers(card: Mapping[str, Any]) -> str:
+    """The card's measurements in Markdown."""
+    numbers, splits, training = card["numbers"], card["splits"], card["training"]
+    photos, series = numbers["single_photos"], numbers["series"]
+    sizes = {name: f"{part['photos']:,} photos of {part['lesions']:,} lesions"
+             for name, part in splits.items()}  # fmt: skip
+    config = card["config"]
+    order = "" if card["uses_days"] else " Dates order the visits and do not enter the network."
+    paragraphs = [
+        f"Model {card['version']}: {config['backbone']} with an LSTM of {config['lstm_units']}"
+        f" units, input {card['preparation']['size']} px, epoch {training['best_epoch']} of"
+        f" {training['settings']['epochs']}.{order} Started from: {card['started_from']}",
+        f"Data: {card['data']}",
+        f"Trained on {sizes['train']}; the epoch chosen on {sizes['validation']}; the"
+        f" probabilities scaled on {sizes['calibration']}; measured on {sizes['test']}.",
+        "Each value stands with its 95 % interval (bootstrap over lesions). Which diagnosis ranks"
+        " first is decided as if all were equally frequent, as in the ISIC challenge; log loss and"
+        " calibration error are of the probabilities shown, at the training mix.",
+        _table(
+            ["", f"{photos['cases']:,} single photos", f"{series['cases']:,} lesions as series"],
+            [[text, interval(photos[m]), interval(series[m])] for m, text in MEASURES.items()],
+        ),
+        "Single photos, by diagnosis:",
+        _table(
+            ["", "Photos", "Recall", "Precision", "F1", "AUROC"],
+            [
+                [f"{diagnosis(code).name} ({code})", f"{row['cases']:,}"]
+                + [interval(row[m]) for m in ("recall", "precision", "f1", "auroc")]
+                for code, row in photos["per_diagnosis"].items()
+            ],
+        ),
+        "Single photos, confusion matrix (rows: the truth; columns: what the model ranks first):",
+        _table(
+            ["", *CODES],
+            [
+                [f"**{code}**", *(f"{count:,}" for count in row)]
+                for code, row in zip(CODES, photos["confusion"], strict=True)
+            ],
+        ),
+        *_other_routes(numbers),
+    ]
+    return "\n\n".join(paragraphs)
+
+
+def _other_routes(numbers: Mapping[str, Any]) -> list[str]:
+    route, several = numbers["photos_by_another_route"], numbers["several_photos"]
+    arms = {name: arm for name, arm in several.items() if isinstance(arm, Mapping)}
+    measures = ("balanced_accuracy", "macro_auroc", "log_loss")
+    return [
+        f"{route['how']} Balanced accuracy {interval(route['balanced_accuracy'])}; the same"
+        f" diagnosis first for {100 * route['same_top_diagnosis']:.1f} % of the photos.",
+        f"The {several['lesions']:,} test lesions with several photos:",
+        _table(
+            ["", "Balanced accuracy", "AUROC, mean", "Log loss"],
+            [[name, *(interval(arm[m]) for m in measures)] for name, arm in arms.items()],
+        ),
+    ]
+
+
+def model_limits(card: Mapping[str, Any]) -> str:
+    """What the card says the model is not for and cannot do, as two lists."""
+    lists = (("Not for:", card["not_for"]), ("Limits:", card["limits"]))
+    return "\n\n".join(
+        "\n".join([head, "", *(f"- {text}" for text in texts)]) for head, texts in lists
+    )
+
+
+def interval(value: Sequence[float | None] | None) -> str:
+    """A number with its 95 % interval, as 0.741 (0.712 to 0.768); a dash where undefined."""
+    if value is None:
+        return "-"
+    middle, low, high = ("-" if number is None else f"{number:.3f}" for number in value)
+    return f"{middle} ({low} to {high})"
+
+
+def fenced(text: str) -> str:
+    """Text as a code block."""
+    return f"```text\n{text}\n```"
+
+
+def _table(head: Row, rows: Sequence[Row]) -> str:
+    """A Markdown table: the first column to the left, numbers to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
