@@ -166,3 +166,13 @@ def test_frozen_blocks_stay_as_they_are(isic: Layout, tmp_path: Path, tiny) -> N
     for name, tensor in before.items():
         same = torch.equal(tensor, after[f"network.backbone.{name}"])
         assert same == (int(name.split(".")[0]) < 4), name
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_batch_with_short_series_has_a_loss(isic: Layout, tmp_path: Path, tiny, share) -> None:
+    config = dataclasses.replace(tiny, repeat_share=share, longest_series=2)
+    run = opened(isic, tmp_path / "run", config)
+    network = new_network(config, None, torch.device("cpu"))
+    layout = MemoryLayout(bfloat16=False, channels_last=False)
+    for batch in epoch_batches(run.lesions("train"), run.cache, config, 0):
+        assert batch_loss(network, layout, config, batch, torch.zeros(8)).isfinite()
