@@ -10,7 +10,7 @@ RUN_STAMP := .venv/installed-$(shell cat requirements.txt | cksum | cut -d ' ' -
 DEV_STAMP := .venv/installed-dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d ' ' -f 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak readme clean
+.PHONY: help run test lint bench speed soak readme clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ lint: $(DEV_STAMP) ## Run ruff and mypy alone
 
 bench: $(RUN_STAMP) ## Measure speed: ratios, side by side in one run
 	@$(PY) -m benchmarks
+
+speed: $(RUN_STAMP) ## Measure speed and write the table into the README (long)
+	@measured=$$($(PY) -m benchmarks --markdown) && printf '%s\n' "$$measured" | $(PY) -m tests.readme speed
 
 soak: $(DEV_STAMP) ## Run the tests with the full counts of bad inputs and faults (long)
 	@SKIN_SOAK=1 $(PY) -m pytest --timeout 3600

@@ -1,7 +1,8 @@
 """The README's generated parts: what the command line prints, the model's numbers and limits.
 
 `python -m tests.readme` (or `make readme`, which takes the pictures too) writes them anew from the
-model in use. Each part stands between `<!-- name -->` and `<!-- /name -->`.
+model in use. `python -m tests.readme speed` writes what it reads from standard input into the part
+of that name. Each part stands between `<!-- name -->` and `<!-- /name -->`.
 """
 
 import contextlib
@@ -38,15 +39,18 @@ MEASURES = {
 Row = Sequence[str]
 
 
-def main() -> int:
+def main(names: Sequence[str]) -> int:
     """Rewrites README.md's generated parts; 1 with a sentence where there is no model."""
-    try:
-        card = bundled_card()
-    except InvalidModel as error:
-        print(error, file=sys.stderr)
-        return 1
+    if names:
+        made = dict.fromkeys(names, sys.stdin.read().strip())
+    else:
+        try:
+            made = from_card(bundled_card()) | from_model()
+        except InvalidModel as error:
+            print(error, file=sys.stderr)
+            return 1
     text = README.read_text(encoding="utf-8")
-    for name, content in (from_card(card) | from_model()).items():
+    for name, content in made.items():
         text = fill(text, name, content)
     README.write_text(text, encoding="utf-8")
     return 0
@@ -200,4 +204,4 @@ def _table(head: Row, rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -185,6 +185,11 @@ def test_outputs_are_the_models() -> None:
         assert re.sub(NUMBER, "", shown) == re.sub(NUMBER, "", content), f"{name}: run make readme"
 
 
+def test_speeds_are_a_table() -> None:
+    rows = [line for line in readme.part(TEXT, "speed").splitlines() if line.startswith("|")]
+    assert len(rows) > 3, "run make speed"
+
+
 def test_an_undefined_number_is_a_dash() -> None:
     assert readme.interval(None) == "-"
     assert readme.interval([0.7412, 0.7, None]) == "0.741 (0.700 to -)"
