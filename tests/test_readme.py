@@ -143,11 +143,14 @@ def test_links_and_pictures_exist() -> None:
     assert [path for path in paths if not (ROOT / path.partition("#")[0]).exists()] == []
 
 
-def test_versions_are_the_pinned_ones() -> None:
+def test_versions_and_sizes_are_those_of_the_installation() -> None:
     pinned = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
     named = re.findall(r"torch(?:vision)?==[\d.]+", TEXT)
     assert len(named) == 2
     assert set(named) <= set(pinned)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    sizes = re.findall(r"[\d.]+ GB", TEXT)
+    assert sizes and all(size in makefile for size in sizes)
 
 
 def test_variables_are_those_that_are_read() -> None:
