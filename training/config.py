@@ -66,9 +66,12 @@ class TrainConfig:
     def read(cls, path: Path) -> Self:
         """Settings from a JSON file."""
         try:
-            return cls.from_dict(json.loads(path.read_text()))
-        except (OSError, json.JSONDecodeError) as error:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
             raise InvalidConfig(f"The settings in {path.name} cannot be read: {error}") from error
+        if not isinstance(values, dict):
+            raise InvalidConfig(f"The settings in {path.name} must be a JSON object.")
+        return cls.from_dict(values)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values for JSON."""

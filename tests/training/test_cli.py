@@ -1,0 +1,66 @@
+"""`python -m training fit`: from a folder to a model, and what it says when it cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skinmodel.bundle import load_model
+from tests.training.conftest import Layout
+from training.__main__ import main
+
+
+@pytest.fixture
+def settings(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path / "var"))
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps({**tiny.to_dict(), "epochs": 1}))
+    return path
+
+
+def fit(isic: Layout, settings: Path, *more: str) -> int:
+    out = settings.parent / "run"
+    given = ["--data", str(isic.folder), "--out", str(out), "--config", str(settings)]
+    return main(["fit", *given, *more])
+
+
+def test_a_folder_becomes_a_model(isic: Layout, settings: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    about = settings.parent / "about.json"
+    about.write_text('{"licence": "mine"}')
+    assert fit(isic, settings, "--version", "2.0", "--about", str(about)) == 0
+    model = load_model(settings.parent / "run" / "models" / "2.0")
+    assert (model.version, model.card["licence"]) == ("2.0", "mine")
+    # The card says how it was made, but not where on this machine.
+    assert model.card["training"]["command"] == (
+        "python -m training fit --data isic --out run --config settings.json --about about.json"
+        " --version 2.0"
+    )
+    said = capsys.readouterr().out
+    assert "test: " in said and "epoch 1/1 at 24 px" in said and "balanced accuracy" in said
+    assert fit(isic, settings, "--version", "2.0") == 0
+    assert "This run is finished" in capsys.readouterr().out
+
+
+def test_bad_data_is_listed_and_nothing_is_made(isic: Layout, settings: Path, capsys) -> None:
+    sorted(isic.photos.iterdir())[0].unlink()
+    assert fit(isic, settings) == 2
+    assert "photos are missing" in capsys.readouterr().err
+    assert not (settings.parent / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"epochz": 3}', '{"epochs": 0}'])
+def test_bad_settings_are_named(isic: Layout, settings: Path, capsys, text: str) -> None:
+    settings.write_text(text)
+    assert fit(isic, settings) == 2
+    said = capsys.readouterr().err
+    assert "settings" in said and "Traceback" not in said
+
+
+def test_a_diagnosis_without_lesions_to_learn_from_is_refused(
+    isic: Layout, settings: Path, capsys
+) -> None:
+    for table in (isic.truth, isic.metadata):
+        isic.change(table, lambda t: t[~t["image"].str.contains("VASC")])
+    assert fit(isic, settings) == 2
+    assert "VASC" in capsys.readouterr().err
