@@ -31,7 +31,9 @@ bench: $(RUN_STAMP) ## Measure speed: ratios, side by side in one run
 	@$(PY) -m benchmarks
 
 speed: $(RUN_STAMP) ## Measure speed and write the table into the README (long)
-	@measured=$$($(PY) -m benchmarks --markdown) && printf '%s\n' "$$measured" | $(PY) -m tests.readme speed
+	@echo "Measuring; this takes several minutes. Keep the machine idle."
+	@measured=$$($(PY) -m benchmarks --markdown); code=$$?; \
+	printf '%s\n' "$$measured" | $(PY) -m tests.readme speed && exit $$code
 
 soak: $(DEV_STAMP) ## Run the tests with the full counts of bad inputs and faults (long)
 	@SKIN_SOAK=1 $(PY) -m pytest --timeout 3600

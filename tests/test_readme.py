@@ -23,7 +23,7 @@ COMMANDS = [
     if kind in {"sh", "powershell"}
     for line in block.splitlines()
 ]
-OURS = ("skinmodel", "training", "benchmarks")
+OURS = ("skinmodel", "training")
 OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w.-])"
 PACKAGES = ("benchmarks", "pages", "skinmodel", "training")  # listed module by module
 NUMBER = r"\d+\.\d+"
