@@ -18,13 +18,13 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """One photo (h, w, 3) at the training scale to a changed one (size, size, 3)."""
-    if random.random() < 0.4:
+    if random.random() < 0.3:
         pixels = _stored_otherwise(pixels, random)
     changed = _crop_and_turn(pixels, size, random)
     changed = _recolour(changed, random)
-    if random.random() < 0.3:
+    if random.random() < 0.2:
         changed = _sharpen_or_blur(changed, random)
-    if random.random() < 0.15:
+    if random.random() < 0.1:
         _cover(changed, random)
     return changed
 
@@ -47,12 +47,12 @@ def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
 def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
     height, width = pixels.shape[:2]
-    side = random.uniform(0.5, 1.0) ** 0.5
-    stretch = exp(random.uniform(-0.15, 0.15))
+    side = random.uniform(0.6, 1.0) ** 0.5
+    stretch = exp(random.uniform(-0.1, 0.1))
     crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
     centre_x = random.uniform(crop_w / 2, width - crop_w / 2)
     centre_y = random.uniform(crop_h / 2, height - crop_h / 2)
-    angle = radians(random.uniform(-25, 25)) if random.random() < 0.5 else 0.0
+    angle = radians(random.uniform(-20, 20)) if random.random() < 0.3 else 0.0
     step_x, step_y = crop_w / size, crop_h / size
     # From output pixel to source pixel, about the crop's centre.
     turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]]) @ np.diag(
@@ -74,12 +74,12 @@ def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
 
 def _recolour(pixels: Pixels, random: Generator) -> Pixels:
     """Other light: white balance, saturation, contrast, brightness, gamma."""
-    saturation = random.uniform(0.85, 1.15)
+    saturation = random.uniform(0.9, 1.1)
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
-    contrast = random.uniform(0.85, 1.15)
-    balance = random.uniform(0.94, 1.06, size=3)
+    contrast = random.uniform(0.88, 1.14)
+    balance = random.uniform(0.95, 1.05, size=3)
     matrix = contrast * balance[:, None] * matrix
-    offset = (1 - contrast) * 140 + random.uniform(-20, 20)  # 140: skin's mid grey in these photos
+    offset = (1 - contrast) * 140 + random.uniform(-15, 15)  # 140: skin's mid grey in these photos
     changed = cv2.transform(pixels, np.column_stack([matrix, np.full(3, offset)]))
     if random.random() < 0.5:
         gamma = exp(random.uniform(-0.15, 0.15))
