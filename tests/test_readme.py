@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import readme
 from training.config import TrainConfig
@@ -172,6 +173,13 @@ def test_numbers_and_limits_are_the_cards() -> None:
     card = readme.bundled_card()
     for name, content in readme.from_card(card).items():
         assert readme.part(TEXT, name) == content, f"{name}: run make readme"
+
+
+def test_pictures_show_the_model() -> None:
+    version = readme.bundled_card()["version"]
+    for picture in sorted((ROOT / "assets" / "screenshots").glob("*.webp")):
+        with Image.open(picture) as screenshot:
+            assert screenshot.getexif()[0x0131] == version, f"{picture.name}: run make readme"
 
 
 def test_outputs_are_the_models() -> None:

@@ -6,6 +6,7 @@ example; the model is the one in use (SKIN_MODELS_DIR for another folder).
 
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -22,6 +23,7 @@ FOLDER = ROOT / "assets" / "screenshots"
 WINDOW = {"width": 1440, "height": 900}
 PART = {"x": 0, "y": 0, "width": 1440, "height": 870}  # down to the buttons
 THEMES = ("light", "dark")
+SOFTWARE = 0x0131  # EXIF tag
 
 
 def main() -> int:
@@ -42,15 +44,15 @@ def main() -> int:
             page = browser.new_page(viewport=WINDOW, color_scheme=theme)
             page.set_default_timeout(2 * PATIENCE)
             page.goto(server.address)
-            show_result(page)
-            save(page.screenshot(clip=PART), FOLDER / f"examine-{theme}.webp")
+            version = show_result(page)
+            save(page.screenshot(clip=PART), FOLDER / f"examine-{theme}.webp", version)
             page.close()
         browser.close()
     return 0
 
 
-def show_result(page: Page) -> None:
-    """The drawn series analysed, with the heat map on."""
+def show_result(page: Page) -> str:
+    """The drawn series analysed, with the heat map on; returns the model's version as shown."""
     page.get_by_role("button", name="Try an example: three visits").click()
     page.locator(".viewer:not(.waiting) .facts p").first.wait_for()
     page.wait_for_selector(READY)
@@ -58,12 +60,17 @@ def show_result(page: Page) -> None:
     page.mouse.move(0, WINDOW["height"] - 1)
     page.evaluate("window.scrollTo(0, 0)")
     page.wait_for_timeout(2000)  # fonts, charts and the heat map's fading
+    made_by = re.search(r"Model (.+?), analysed on", page.locator(".facts").inner_text())
+    assert made_by
+    return made_by[1]
 
 
-def save(png: bytes, path: Path) -> None:
-    """Stores a screenshot small enough for a repository; text stays sharp."""
+def save(png: bytes, path: Path, version: str) -> None:
+    """Stores a screenshot small enough for a repository, and in it the model's version."""
+    exif = Image.Exif()
+    exif[SOFTWARE] = version
     with Image.open(io.BytesIO(png)) as picture:
-        picture.convert("RGB").save(path, "WEBP", quality=88, method=6)
+        picture.convert("RGB").save(path, "WEBP", quality=88, method=6, exif=exif)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KB")
 
 
