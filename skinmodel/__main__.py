@@ -81,34 +81,28 @@ def _diagnose(options: argparse.Namespace) -> int:
     model = _model(options)
     dates = options.on or [None] * len(options.photos)
     series: list[SeriesPhoto] = []
-    refused: list[dict[str, str]] = []
-    remarks: dict[str, tuple[str, ...]] = {}
+    refused: list[export.Remark] = []
+    remarks: list[export.Remark] = []
     with Decoder(workers=1) as decoder:
         read = predict.read_ahead(options.photos, decoder)
         for (path, photo), date in zip(read, dates, strict=True):
             if isinstance(photo, InvalidImage):
-                refused.append({"name": path.name, "reason": str(photo)})
+                refused.append((path.name, str(photo)))
                 print(f"{path.name}: {photo}", file=sys.stderr)
             else:
                 day = date if options.on else photo.taken_on
                 series.append(SeriesPhoto(photo.picture, photo.sha256, path.name, day))
-                remarks[path.name] = photo.warnings
+                remarks += [(path.name, warning) for warning in photo.warnings]
     if not series:
         return 1
-    if not options.on and any(photo.taken_on is None for photo in series):
-        # The cameras' dates only where all have one; else the order given is what is known.
-        series = [SeriesPhoto(p.picture, p.sha256, p.name) for p in series]
     analysis = analyse(model, series, prior=options.prior, refused=len(refused))
     if options.json:
-        result = export.to_dict(analysis)
-        result["refused"] = refused
-        result["photo_warnings"] = {name: list(texts) for name, texts in remarks.items() if texts}
+        result = export.to_dict(analysis, remarks=remarks, refused=refused)
         print(json.dumps(result, indent=2, allow_nan=False))
     else:
         print(_table(analysis))
-        for name, texts in remarks.items():
-            for text in texts:
-                print(f"{name}: {text}")
+        for name, text in remarks:
+            print(f"{name}: {text}")
     if options.overlay:
         _write_overlays(analysis, options.overlay)
     return 1 if refused else 0

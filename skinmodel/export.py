@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from skinmodel.transforms import Box
 
 DISCLAIMER = "Decision support, not a diagnosis"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+Remark = tuple[str, str]  # a file's name, and what is to be known about it
 MALIGNANT_OUTPUT = Diagnosis("MALIGNANT", "Malignant lesion", "malignant")
 
 
@@ -44,8 +46,13 @@ def caption(analysis: Analysis, output: int, photo: int | None = None) -> str:
     return f"Regions that raised the score for {name}. Coarse; not an outline or a biopsy guide."
 
 
-def to_dict(analysis: Analysis) -> dict[str, Any]:
-    """The analysis without pictures and maps, as plain values for JSON; dates are ISO 8601."""
+def to_dict(
+    analysis: Analysis, *, remarks: Sequence[Remark] = (), refused: Sequence[Remark] = ()
+) -> dict[str, Any]:
+    """The analysis without pictures and maps, as plain values for JSON; dates are ISO 8601.
+
+    `remarks` are the warnings about single photos, `refused` the files that were not read and why.
+    """
     codes = analysis.codes
 
     def by_code(row: NDArray[np.float64]) -> dict[str, float]:
@@ -80,19 +87,23 @@ def to_dict(analysis: Analysis) -> dict[str, Any]:
             code for k, code in enumerate(codes[: len(analysis.maps)]) if not analysis.highlights(k)
         ],
         "warnings": list(analysis.warnings),
+        "photo_warnings": [{"name": name, "warning": text} for name, text in remarks],
+        "refused": [{"name": name, "reason": text} for name, text in refused],
         "notes": list(analysis.notes),
         "seconds": dict(analysis.timings),
     }
 
 
-def to_csv(analysis: Analysis) -> str:
+def to_csv(analysis: Analysis, *, remarks: Sequence[Remark] = ()) -> str:
     """The analysis as CSV: two rows a visit, of all photos up to it and of its photos alone."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
     malignancy = ("malignancy",) if analysis.codes == CODES else ()
-    made_by = (analysis.prior, safe_cell(analysis.model_version), DISCLAIMER)
+    warnings = [*analysis.warnings, *(f"{name}: {text}" for name, text in remarks)]
+    made_by = analysis.prior, safe_cell(analysis.model_version), DISCLAIMER
     head = ("visit", "date", "photos", "from", *analysis.codes, *malignancy)
-    writer.writerow((*head, "prior", "model_version", "notice"))
+    writer.writerow((*head, "prior", "model_version", "notice", "warnings"))
+    said = safe_cell(" ".join(warnings))
     for t, visit in enumerate(analysis.visits):
         names = "; ".join(analysis.photos[i].name for i in visit.photos)
         day = visit.taken_on.isoformat() if visit.taken_on else ""
@@ -102,7 +113,7 @@ def to_csv(analysis: Analysis) -> str:
         ):
             values = [repr(float(value)) for value in row]
             values += [repr(float(summed))] if malignancy else []
-            writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by))
+            writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by, said))
     return file.getvalue()
 
 
@@ -116,22 +127,32 @@ def overlay(
 ) -> Image.Image:
     """A picture with a heat map (h, w) in [0, 1] laid over the box it covers.
 
-    The heat is smoothly enlarged. Where it is 0 the picture shows untouched; from two thirds on
-    its colour covers the picture by `opacity`, as on the page.
+    The heat is smoothly enlarged, and its colour covers the picture by its own value times
+    `opacity`: as on the page.
     """
     left, top, right, bottom = (round(edge) for edge in frame)
     size = max(1, right - left), max(1, bottom - top)
     coarse = Image.fromarray(np.ascontiguousarray(heat, dtype=np.float32))
-    smooth = np.clip(np.asarray(coarse.resize(size, Image.Resampling.BILINEAR)), 0, 1)
+    smooth = np.clip(np.asarray(coarse.resize(size, Image.Resampling.BICUBIC)), 0, 1)
     colours = np.array(colour_table(), dtype=np.uint8)[np.rint(smooth * 255).astype(np.uint8)]
-    cover = Image.fromarray(np.rint(np.minimum(1, smooth * 1.5) * opacity * 255).astype(np.uint8))
+    cover = Image.fromarray(np.rint(smooth * opacity * 255).astype(np.uint8))
     blended = picture.convert("RGB")
     blended.paste(Image.fromarray(colours), (left, top), cover)
     return blended
 
 
-def overlay_png(analysis: Analysis, output: int, photo: int, *, opacity: float = 0.6) -> bytes:
-    """A photo's heat map for one diagnosis as PNG, with its caption and the notice below it."""
+def overlay_png(
+    analysis: Analysis,
+    output: int,
+    photo: int,
+    *,
+    opacity: float = 0.6,
+    remarks: Sequence[str] = (),
+) -> bytes:
+    """A photo's heat map for one diagnosis as PNG, with its caption and the notice below it.
+
+    `remarks` are warnings about this photo; they stand there too.
+    """
     subject = analysis.photos[photo]
     picture = subject.picture.convert("RGB")
     if analysis.highlights(output, photo):
@@ -146,9 +167,8 @@ def overlay_png(analysis: Analysis, output: int, photo: int, *, opacity: float =
     for key, text in texts.items():
         info.add_itxt(key, text)
     file = io.BytesIO()
-    _with_footer(picture, f"{texts['Title']} {texts['Software']}. {DISCLAIMER}.").save(
-        file, "PNG", pnginfo=info
-    )
+    footer = (texts["Title"], *remarks, f"{texts['Software']}. {DISCLAIMER}.")
+    _with_footer(picture, " ".join(footer)).save(file, "PNG", pnginfo=info)
     return file.getvalue()
 
 

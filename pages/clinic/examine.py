@@ -12,8 +12,8 @@ from pages.components.words import count, span
 from skinmodel.analysis import AnalysisFailed, analyse
 from skinmodel.bundle import InvalidModel, Model
 from skinmodel.export import DISCLAIMER, long_date
+from skinmodel.series import arrange
 
-READABLE = 720  # pixels wide: longer lines are hard to read
 VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
 
 log = logging.getLogger("dermtrace")
@@ -29,17 +29,19 @@ def examine(model: Model, tray: Tray) -> None:
         say_outdated(tray)
     if result:
         show(model, result)
-        st.subheader("Photos")
+        st.subheader("Photos", anchor=False)
         take_in(tray, "Add photos of the same lesion: JPEG, PNG or WebP")
     else:
-        with st.container(width=READABLE):
-            st.title("Examine a lesion")
+        st.title("Examine a lesion", anchor=False)
+        left, right = st.columns([3, 2], gap="large")
+        with left:
             if not tray.items:
                 invite()
             take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG or WebP")
-            if not tray.items:
+        if not tray.items:
+            with right:
                 examples.offer(tray)
-    if tray.items:
+    if tray.items or tray.removed:
         action = f"Analyse {count(len(tray.items), 'photo')}"
         uploads.listing(tray, action="Analyse again" if outdated else "" if result else action)
 
@@ -75,8 +77,7 @@ def run(model: Model, tray: Tray) -> None:
         return
     slot = st.empty()
     with slot.container():
-        last = tray.items[-1].photo.picture
-        viewer.view(viewer.waiting(last, len(tray.items)), key="waiting")
+        viewer.view(viewer.waiting(arrange(tray.series())), key="waiting")
         bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
     try:
         analysis = analyse(model, tray.series(), refused=tray.missing, progress=bar.progress)

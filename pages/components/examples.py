@@ -1,38 +1,33 @@
 """Drawn lesions to try the page with, when no photos are at hand."""
 
-import datetime
-import io
+from pathlib import Path
 
 import streamlit as st
-from PIL import Image
 
 from pages.components import serving
 from pages.components.tray import Tray
-from skinmodel import drawn
 
-SINGLE, SERIES = 11, 7  # seeds
+# Made by skinmodel.drawn, which takes seconds for each; files are there at once.
+FOLDER = Path(__file__).parents[2] / "assets" / "examples"
+SINGLE = ("single.jpg",)
+SERIES = ("visit-1.jpg", "visit-2.jpg", "visit-3.jpg")
+EXAMPLES = (("Try an example: one photo", SINGLE), ("Try an example: three visits", SERIES))
+WIDTH = 220  # pixels of an example's picture: two stand side by side
 
 
 def offer(tray: Tray) -> None:
-    """Two buttons; what they bring is analysed at once."""
+    """A picture and a button for each example; what it brings is analysed at once."""
     st.caption("No photos at hand? These lesions are drawn, for practice; no patient is shown.")
     with st.container(horizontal=True):
-        st.button("Try an example: one photo", on_click=_single, args=(tray,))
-        st.button("Try an example: three visits", on_click=_series, args=(tray,))
+        for label, files in EXAMPLES:
+            with st.container(width=WIDTH, gap="small"):
+                st.image(FOLDER / files[-1], alt="Drawn lesion", width="stretch")
+                st.button(label, on_click=_fill, args=(tray, files), width="stretch")
 
 
-def _single(tray: Tray) -> None:
-    _fill(tray, [(drawn.draw_lesion(SINGLE), None)])
-
-
-def _series(tray: Tray) -> None:
-    _fill(tray, list(drawn.draw_series(SERIES)))
-
-
-def _fill(tray: Tray, pictures: list[tuple[Image.Image, datetime.date | None]]) -> None:
+def _fill(tray: Tray, files: tuple[str, ...]) -> None:
     tray.replace(drawn=True)
-    for place, (picture, taken_on) in enumerate(pictures, start=1):
-        file = io.BytesIO()
-        picture.save(file, "PNG")
-        tray.add(serving.decoder().read(file.getvalue()), f"Drawn lesion {place}", taken_on)
+    for place, file in enumerate(files, start=1):
+        photo = serving.decoder().read((FOLDER / file).read_bytes())
+        tray.add(photo, f"Drawn lesion {place}", photo.taken_on)
     tray.wanted = True

@@ -24,24 +24,31 @@ def export(result: Result, shown: Shown) -> None:
             "Result as JSON",
             f"dermtrace-{result.mark}.json",
             "application/json",
-            lambda: _json(result),
+            lambda: as_json(result),
         )
         _file(
             "Result as CSV",
             f"dermtrace-{result.mark}.csv",
             "text/csv",
-            lambda: to_csv(analysis).encode(),
+            lambda: to_csv(analysis, remarks=result.remarks).encode(),
         )
         _file(
             f"Photo with heat map for {name} as PNG",
             f"dermtrace-{heat}.png",
             "image/png",
-            lambda: overlay_png(analysis, analysis.codes.index(shown.code), shown.photo),
+            lambda: overlay_png(
+                analysis,
+                analysis.codes.index(shown.code),
+                shown.photo,
+                remarks=[text for of, text in result.remarks if of == photo.name],
+            ),
         )
 
 
-def _json(result: Result) -> bytes:
-    values = to_dict(result.analysis) | {
+def as_json(result: Result) -> bytes:
+    """All that the screen says of a result, for other programs."""
+    refused = [(refusal.name, refusal.reason) for refusal in result.refused]
+    values = to_dict(result.analysis, remarks=result.remarks, refused=refused) | {
         "analysed_on": result.made_on.isoformat(),
         "drawn_for_practice": result.drawn,
     }

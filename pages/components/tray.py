@@ -9,6 +9,7 @@ import streamlit as st
 
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.bundle import Model
+from skinmodel.export import Remark, long_date
 from skinmodel.images import Photo
 
 KEPT_RESULTS = 4  # so that undoing a change brings its result back at once
@@ -34,6 +35,7 @@ class Refusal:
     name: str
     reason: str
     missing: int = 1
+    batch: int = 0  # files given together share one
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +44,16 @@ class Result:
 
     analysis: Analysis
     made_on: datetime.date
-    warnings: tuple[str, ...]
+    remarks: tuple[Remark, ...]  # a photo's name, and what is to be known about it
+    refused: tuple[Refusal, ...]
     drawn: bool
     mark: str  # names its files
     views: dict[int, dict[str, Any]] = field(default_factory=dict)  # by first visit drawn
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All that has to be said beside the result."""
+        return (*self.analysis.warnings, *(f"{name}: {text}" for name, text in self.remarks))
 
 
 @dataclass
@@ -55,6 +63,7 @@ class Tray:
     items: list[Item] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     removed: tuple[int, Item] | None = None
+    dates: dict[int, datetime.date | None] = field(default_factory=dict)  # before `date`
     seen: set[str] = field(default_factory=set)
     uploader: int = 0  # a new number empties the uploader
     numbers: int = 0
@@ -67,10 +76,25 @@ class Tray:
         """Takes a photo in, or refuses it where its file is there already."""
         twin = next((i for i in self.items if i.photo.sha256 == photo.sha256), None)
         if twin:
-            self.refused.append(Refusal(name, f"This is the same file as {twin.name}.", 0))
+            known = f" as {twin.name}" if twin.name != name else ""
+            day = f" ({long_date(twin.taken_on)})" if twin.taken_on else ""
+            self.refuse(name, f"Already among the photos{known}{day}.", missing=0)
             return
+        self._forget(name)
         self.numbers += 1
         self.items.append(Item(self.numbers, photo, name, taken_on))
+
+    def refuse(self, name: str, reason: str, *, missing: int = 1) -> None:
+        """Notes files that are not taken, in place of an earlier attempt of that name."""
+        self._forget(name)
+        self.refused.append(Refusal(name, reason, missing, self.uploader))
+
+    def _forget(self, name: str) -> None:
+        self.refused = [r for r in self.refused if r.name != name or r.batch == self.uploader]
+
+    def leave_out(self) -> None:
+        """Forgets what was refused: it is not to be part of this lesion's photos."""
+        self.refused = []
 
     def replace(self, *, drawn: bool) -> None:
         """Empties the tray of one kind of picture for the other: drawn and real never mix."""
@@ -90,10 +114,19 @@ class Tray:
             self.removed = None
 
     def date(self, taken_on: datetime.date | None) -> None:
-        """Gives every photo the same date."""
+        """Gives every photo the same date; `undo_date` gives each its own back."""
+        self.dates = {item.number: item.taken_on for item in self.items}
         for item in self.items:
             item.taken_on = taken_on
             item.edition += 1
+
+    def undo_date(self) -> None:
+        """Puts back the dates that `date` replaced."""
+        for item in self.items:
+            if item.number in self.dates:
+                item.taken_on = self.dates[item.number]
+                item.edition += 1
+        self.dates = {}
 
     @property
     def missing(self) -> int:
@@ -117,12 +150,11 @@ class Tray:
 
     def keep(self, key: Key, analysis: Analysis) -> None:
         """Keeps a result and shows it, forgetting the oldest."""
-        warnings = list(analysis.warnings)
-        for item in self.items:
-            warnings += [f"{item.name}: {warning}" for warning in item.photo.warnings]
+        remarks = tuple((item.name, text) for item in self.items for text in item.photo.warnings)
+        refused = tuple(refusal for refusal in self.refused if refusal.missing)
         mark = hashlib.sha256(repr(key).encode()).hexdigest()[:8]
         today = datetime.date.today()
-        self.results[key] = Result(analysis, today, tuple(warnings), self.drawn, mark)
+        self.results[key] = Result(analysis, today, remarks, refused, self.drawn, mark)
         self.shown = key
         while len(self.results) > KEPT_RESULTS:
             del self.results[next(k for k in self.results if k != key)]

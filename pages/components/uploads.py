@@ -5,7 +5,7 @@ import datetime
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.components.tray import Item, Refusal, Tray
+from pages.components.tray import Item, Tray
 from pages.components.words import count, markdown, span
 from skinmodel.decoder import Decoder
 from skinmodel.export import long_date
@@ -15,8 +15,12 @@ from skinmodel.images import InvalidImage
 PER_PAGE = 12
 ICON = ":material/warning:"
 LISTED = 5  # refusals shown in full; more become a table
+TABLE_HEIGHT = 480  # pixels; a longer table scrolls
 EARLIEST = datetime.date(1900, 1, 1)
-KEPT = "Photos stay in this session's memory. Nothing is stored; closing the page forgets them."
+KEPT = (
+    "Photos stay in this session's memory. Nothing is stored;"
+    " closing or reloading the page forgets them."
+)
 
 
 def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int) -> None:
@@ -53,13 +57,13 @@ def _take(tray: Tray, file: UploadedFile, decoder: Decoder) -> None:
         photo = decoder.read(file.getvalue())
         tray.add(photo, name, photo.taken_on)
     except InvalidImage as refusal:
-        tray.refused.append(Refusal(name, str(refusal)))
+        tray.refuse(name, str(refusal))
     tray.seen.add(file.file_id)
 
 
 def _refuse_rest(tray: Tray, rest: int, limit: int) -> None:
     reason = f"The limit is {limit} photos of one lesion."
-    tray.refused.append(Refusal(f"{count(rest, 'further file')}", reason, rest))
+    tray.refuse(count(rest, "further file"), reason, missing=rest)
 
 
 def _empty(tray: Tray) -> None:
@@ -81,16 +85,20 @@ def refusals(tray: Tray) -> None:
     if len(tray.refused) <= LISTED:
         lines = (f"{markdown(r.name)}: {markdown(r.reason)}" for r in tray.refused)
         st.warning("  \n".join([title, *lines]), icon=ICON)
-        return
-    st.warning(title, icon=ICON)
-    with st.expander("What became of each file"):
-        taken = [(item.name, "Taken") for item in tray.items]
-        files = taken + [(refusal.name, refusal.reason) for refusal in tray.refused]
-        st.dataframe(
-            {"File": [name for name, _ in files], "Outcome": [what for _, what in files]},
-            hide_index=True,
-            width="stretch",
-        )
+    else:
+        st.warning(title, icon=ICON)
+        files = [(refusal.name, refusal.reason) for refusal in tray.refused]
+        files += [(item.name, "Taken") for item in tray.items]
+        high = TABLE_HEIGHT if len(files) > PER_PAGE else "content"
+        with st.container(height=high):
+            st.table(  # not a data frame, which cuts long sentences off
+                {
+                    "File": [markdown(name) for name, _ in files],
+                    "What became of it": [markdown(what) for _, what in files],
+                },
+                hide_index=True,
+            )
+    st.button("Leave these out", on_click=tray.leave_out, key="leave-out")
 
 
 def listing(tray: Tray, *, action: str) -> None:
@@ -99,11 +107,14 @@ def listing(tray: Tray, *, action: str) -> None:
     `action` is what the button to analyse them says; without it there is none.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        if action:
+        if action and tray.items:
             analyse(tray, action, key="analyse")
         else:
             st.markdown(f"**{count(len(tray.items), 'photo')}**", width="content")
-        st.button("All taken today", on_click=tray.date, args=(datetime.date.today(),))
+        if tray.items:
+            st.button("All taken today", on_click=tray.date, args=(datetime.date.today(),))
+        if tray.items and tray.dates:
+            st.button("Put the dates back", on_click=tray.undo_date, key="undo-date")
         if tray.removed:
             st.button(f"Put back {markdown(tray.removed[1].name)}", on_click=tray.undo, key="undo")
     pages = range(0, len(tray.items), PER_PAGE)

@@ -58,9 +58,24 @@ class Viewer {
     this.find(".warnings").replaceChildren(...data.warnings.map((text) => make("li", "", text)));
     this.buildStrip();
     this.refresh();
+    this.bringIntoView();
     if (data.maps && [document.body, null].includes(document.activeElement)) {
       this.find(".stage").focus({ preventScroll: true });
     }
+  }
+
+  // The strip scrolls by itself; scrollIntoView would take the page along.
+  reveal(button) {
+    const strip = this.find(".strip");
+    const left = button.offsetLeft - strip.offsetLeft, right = left + button.offsetWidth;
+    if (left < strip.scrollLeft) strip.scrollLeft = left;
+    else if (right > strip.scrollLeft + strip.clientWidth) strip.scrollLeft = right - strip.clientWidth;
+  }
+
+  // A new answer starts at the photo, wherever on the page it was asked for.
+  bringIntoView() {
+    const { top } = this.root.getBoundingClientRect();
+    if (top < 0 || top > innerHeight / 2) this.root.scrollIntoView({ block: "start" });
   }
 
   get visit() { return this.data.photos[this.photo].visit; }
@@ -134,7 +149,7 @@ class Viewer {
     }
     for (const [i, button] of [...this.root.querySelectorAll(".strip button")].entries()) {
       button.setAttribute("aria-current", i === this.photo);
-      if (i === this.photo) button.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+      if (i === this.photo) this.reveal(button);
     }
     this.find("h2").textContent = this.data.title;
     this.buildRows();
@@ -189,6 +204,7 @@ class Viewer {
       const button = make("button");
       const picture = make("img");
       button.type = "button";
+      button.disabled = !this.maps;
       picture.src = photo.thumbnail;
       picture.alt = "";
       button.append(picture, make("span", "", photo.label));

@@ -18,9 +18,11 @@ from pages.components.words import count, percent
 from skinmodel.analysis import Analysis
 from skinmodel.export import long_date, output_diagnosis
 from skinmodel.inferno import colour_table
+from skinmodel.series import Series
 
 HERE = Path(__file__).parent
 THUMBNAIL = (176, 132)  # pixels
+WAITING = 24  # photos in the film strip while they are analysed
 HINT = "Arrow keys: left and right for visits, up and down for diagnoses. Space: heat map."
 HINT_SINGLE = "Arrow keys up and down choose a diagnosis. Space: heat map."
 
@@ -45,7 +47,7 @@ def view(data: Mapping[str, Any], *, key: str) -> Shown:
         key=key, data=data, default={"shown": None}, on_shown_change=lambda: None, width="stretch"
     )
     shown = state.shown or {}
-    start = data["photos"][data["photo"]]["index"]
+    start = data["photos"][data["photo"]].get("index", 0)
     return Shown(int(shown.get("photo", start)), str(shown.get("code", data["code"])))
 
 
@@ -87,21 +89,32 @@ def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str
     return data | {"id": _digest(data)}
 
 
-def waiting(picture: Image.Image, photos: int) -> dict[str, Any]:
+def waiting(series: Series) -> dict[str, Any]:
     """The last photo with an empty differential of the final size, shown while it is computed."""
     # Nothing that could be read as a diagnosis, not even for a moment.
     row = {"name": "-", "code": "-", "behaviour": "", "text": "-", "probability": 0.0}
-    photo = photo_values(picture, label="", alt="Photo being analysed", frame=(0, 0, 1, 1))
+    several = len(series.photos) > 1
+    photos = [
+        {
+            "source": _address(photo.picture) if photo is series.photos[-1] else "",
+            "thumbnail": _thumbnail(photo.picture),
+            "label": long_date(photo.taken_on) or (f"Photo {place}" if several else ""),
+            "alt": "Photo being analysed",
+            "frame": [0, 0, 1, 1],
+            "visit": 0,
+        }
+        for place, photo in enumerate(series.photos, start=1)
+    ]
     return {
         "id": "waiting",
-        "photos": [photo | {"index": 0, "visit": 0}],
-        "photo": 0,
-        "visits": [{"running": [row] * 8, "alone": [row] * 8}],
+        "photos": photos[-WAITING:],
+        "photo": len(photos[-WAITING:]) - 1,
+        "visits": [{"running": [row] * 8, "alone": [row] * 8}] * min(2, len(series.visits)),
         "code": "",
         "codes": [],
         "names": {"": ""},
         "colours": colour_table(),
-        "title": f"Analysing {count(photos, 'photo')}",
+        "title": f"Analysing {count(len(photos), 'photo')}",
         "hint": "",
         "facts": [],
         "warnings": [],
@@ -112,15 +125,19 @@ def photo_values(
     picture: Image.Image, *, label: str, alt: str, frame: Sequence[float]
 ) -> dict[str, Any]:
     """A picture as the browser takes it: inside the message, so that no address leads to it."""
-    thumbnail = picture.copy()
-    thumbnail.thumbnail(THUMBNAIL)
     return {
         "source": _address(picture),
-        "thumbnail": _address(thumbnail),
+        "thumbnail": _thumbnail(picture),
         "label": label,
         "alt": alt,
         "frame": list(frame),
     }
+
+
+def _thumbnail(picture: Image.Image) -> str:
+    small = picture.copy()
+    small.thumbnail(THUMBNAIL)
+    return _address(small)
 
 
 def _address(picture: Image.Image) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import settings
-from pages.components import serving
+from pages.components import examples, menu, serving
 from skinmodel import analysis
 from skinmodel.__main__ import main
 from skinmodel.bundle import Model, load_model
@@ -187,7 +187,7 @@ def test_a_refused_file_says_why_and_stops_no_other(page: AppTest) -> None:
 def test_the_same_file_counts_once(page: AppTest, analyses: list[int]) -> None:
     upload(page, ("a.jpg", jpeg(1)), ("again.jpg", jpeg(1)))
     assert analyses == [1]
-    assert "again\\.jpg: This is the same file as a\\.jpg\\." in says(page)
+    assert "again\\.jpg: Already among the photos as a\\.jpg\\." in says(page)
     view = shown(page)
     assert view
     assert view["warnings"] == []
@@ -218,6 +218,67 @@ def test_a_removed_photo_comes_back_with_its_result(page: AppTest, analyses: lis
     press(page, "Put back a\\.jpg")
     assert "outdated" not in says(page)
     assert analyses == [2]
+
+
+def test_the_only_photo_removed_comes_back(page: AppTest, analyses: list[int]) -> None:
+    upload(page, ("a.jpg", jpeg(1)))
+    press(page, "Remove")
+    assert "outdated" in says(page)
+    press(page, "Put back a\\.jpg")
+    assert "outdated" not in says(page)
+    assert analyses == [1]
+
+
+def test_dates_replaced_by_todays_come_back(page: AppTest) -> None:
+    day = datetime.date(2025, 3, 12)
+    upload(page, ("a.jpg", jpeg(1, day)), ("b.jpg", jpeg(2)))
+    press(page, "All taken today")
+    press(page, "Put the dates back")
+    assert [one.value for one in page.date_input] == [day, None]
+    assert "Put the dates back" not in labels(page)
+
+
+def test_a_file_given_again_whole_is_no_longer_missing(page: AppTest) -> None:
+    other, good = jpeg(1), jpeg(2)
+    upload(page, ("a.jpg", other), ("b.jpg", good[: len(good) // 2]))
+    upload(page, ("b.jpg", good))
+    assert "Not taken" not in says(page)
+    press(page, "Analyse again")
+    view = shown(page)
+    assert view
+    assert len(view["photos"]) == 2 and view["warnings"] == []
+
+
+def test_what_was_refused_can_be_left_out(page: AppTest) -> None:
+    upload(page, ("a.jpg", jpeg(1)), ("note.jpg", b"hello"))
+    press(page, "Leave these out")
+    assert "Not taken" not in says(page)
+    press(page, "Analyse again")
+    view = shown(page)
+    assert view
+    assert view["warnings"] == []
+
+
+def test_many_refusals_show_every_reason_in_full(page: AppTest) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+    upload(page, *((f"{n}.jpg", b"hello" * n) for n in range(1, 6)), ("IMG_1.HEIC", heic))
+    table = page.table[0].value
+    assert len(table) == 6
+    assert "save the photo as JPEG and upload that" in table.iloc[5, 1]
+
+
+def test_the_export_carries_the_warnings_and_the_refusals(page: AppTest) -> None:
+    file = io.BytesIO()
+    draw_lesion(1, size=(200, 150)).convert("L").save(file, "PNG")
+    upload(page, ("grey.png", file.getvalue()), ("note.jpg", b"hello"))
+    tray = page.session_state["tray"]
+    values = json.loads(menu.as_json(tray.results[tray.shown]))
+    view = shown(page)
+    assert view
+    (one,) = values["photo_warnings"]
+    assert "no colour information" in one["warning"]
+    assert view["warnings"] == [*values["warnings"], f"{one['name']}: {one['warning']}"]
+    assert [refusal["name"] for refusal in values["refused"]] == ["note.jpg"]
 
 
 def test_drawn_and_real_photos_never_mix(page: AppTest) -> None:
@@ -292,6 +353,13 @@ def test_the_models_card_can_be_read(page: AppTest) -> None:
     assert "**Licence.** none" in says(page)
     assert "- It is a \\<b\\>test\\<\\/b\\>\\." in says(page)
     assert "This model was not measured." in says(page)
+
+
+def test_the_example_is_what_the_generator_draws() -> None:
+    with Image.open(examples.FOLDER / examples.SINGLE[0]) as stored:
+        drawn = draw_lesion(11, size=stored.size)
+        difference = np.asarray(stored, dtype=float) - np.asarray(drawn, dtype=float)
+    assert np.abs(difference).mean() < 3  # JPEG's own
 
 
 def test_without_a_model_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,20 @@ def test_diagnose_sorts_by_date(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "31 Jan 2024" in out and "1 Mar 2025" in out
 
 
+def test_diagnose_leaves_out_undated_beside_dated_photos_as_the_page_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2025:03:12 10:00:00"
+    with Image.open(folder / "ISIC_0.jpg") as image:
+        image.save(folder / "dated.jpg", exif=exif)
+    assert run("diagnose", folder / "ISIC_1.jpg", folder / "dated.jpg", "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    assert [visit["date"] for visit in values["visits"]] == ["2025-03-12"]
+    assert [photo["name"] for photo in values["left_out"]] == ["ISIC_1.jpg"]
+    assert "1 photo has no date and is not part of the comparison." in values["warnings"]
+
+
 def test_diagnose_writes_a_heat_map_per_photo(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

@@ -81,7 +81,7 @@ def test_a_date_cannot_be_misread() -> None:
 
 def test_heat_covers_its_frame_and_nothing_else() -> None:
     picture = Image.new("RGB", (120, 60), (200, 150, 140))
-    heat = np.zeros((2, 2), dtype=np.float32)
+    heat = np.zeros((6, 8), dtype=np.float32)
     heat[0, 0] = 1
     pixels = np.asarray(export.overlay(picture, heat, (20, 0, 100, 60), opacity=1.0))
     assert pixels[2, 22].tolist() == colour_table()[255]
@@ -89,6 +89,28 @@ def test_heat_covers_its_frame_and_nothing_else() -> None:
     assert (pixels[:, :20] == (200, 150, 140)).all() and (pixels[:, 100:] == (200, 150, 140)).all()
     untouched = export.overlay(picture, heat, (20, 0, 100, 60), opacity=0.0)
     assert untouched.tobytes() == picture.tobytes()
+
+
+def test_heat_covers_by_its_value_as_on_the_page() -> None:
+    picture = Image.new("RGB", (40, 30), (200, 150, 140))
+    heat = np.full((2, 2), 0.5, dtype=np.float32)
+    pixel = np.asarray(export.overlay(picture, heat, (0, 0, 40, 30), opacity=0.6))[15, 20]
+    wanted = 0.3 * np.array(colour_table()[128]) + 0.7 * np.array((200, 150, 140))
+    np.testing.assert_allclose(pixel, wanted, atol=2)
+
+
+def test_warnings_about_single_photos_are_exported(analysis: Analysis) -> None:
+    remarks = [("photo1.jpg", "Colour converted.")]
+    assert export.to_dict(analysis, remarks=remarks)["photo_warnings"] == [
+        {"name": "photo1.jpg", "warning": "Colour converted."}
+    ]
+    row = next(csv.DictReader(io.StringIO(export.to_csv(analysis, remarks=remarks))))
+    assert row["warnings"].endswith("photo1.jpg: Colour converted.")
+    plain, warned = (
+        Image.open(io.BytesIO(export.overlay_png(analysis, 0, 5, remarks=texts)))
+        for texts in ((), ("Colour converted from print colours, and a longer warning.",))
+    )
+    assert warned.height > plain.height
 
 
 def test_an_overlay_says_what_it_is(analysis: Analysis) -> None:
