@@ -1,0 +1,198 @@
+"""All benchmarks, each in a process of its own: `python -m benchmarks [NAME ...] [--markdown]`.
+
+Exit code: 1 if something is slower than it may be.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One ratio: what is compared with what, and in figures; `wanted` is empty without a limit."""
+
+    what: str
+    ratio: float
+    figures: str
+    wanted: str = ""
+    met: bool = True
+
+
+def decode() -> Iterator[Row]:
+    """12-megapixel photos read."""
+    from benchmarks import decode
+
+    result = decode.measure()
+    rate = result["per_second"]
+    for arm, name in (("read_photo", "in this process"), ("Decoder", "in the decoder's process")):
+        figures = f"{rate[arm]:.1f} against {rate['plain Pillow']:.1f} photos a second"
+        yield Row(
+            f"12-megapixel JPEG read {name}: speed, of plain Pillow's",
+            result["ratios"][arm],
+            figures,
+        )
+
+
+def explain() -> Iterator[Row]:
+    """Heat maps, at the cost of forward passes."""
+    from benchmarks import explain
+
+    for photos, limits in explain.LIMITS.items():
+        seconds = explain.measure(photos, rounds=25)
+        visits = "1 photo" if photos == 1 else f"{photos} visits"
+        for name, limit in zip(("one", "eight"), limits, strict=True):
+            ratio = seconds[name] / seconds["bare"]
+            library = seconds[f"library {name}"] / seconds["bare"]
+            yield Row(
+                f"{visits}, prediction and {name} map{'s' * (name != 'one')}: time,"
+                " of a bare forward pass's",
+                ratio,
+                f"{seconds[name] * 1000:.0f} ms; grad-cam's default use {library:.2f}x",
+                f"at most {limit}x",
+                ratio <= limit,
+            )
+
+
+def diagnose() -> Iterator[Row]:
+    """A file to a differential."""
+    from benchmarks import diagnose
+
+    for photo, result in diagnose.measure().items():
+        for arm in ("differential", "with all heat maps"):
+            seconds, base = result["seconds"][arm], result["seconds"][diagnose.BASE]
+            yield Row(
+                f"{photo} to differential{', ' * (arm != 'differential')}"
+                f"{arm.removeprefix('differential')}: time, of a plain script's",
+                result["ratios"][arm],
+                f"{seconds * 1000:.0f} against {base * 1000:.0f} ms",
+            )
+
+
+def train() -> Iterator[Row]:
+    """Training."""
+    from benchmarks import train
+
+    for backbone, limit in train.LIMITS.items():
+        result = train.measure(backbone, rounds=train.ROUNDS[backbone])
+        for other, wanted in (("textbook", limit), ("network alone", train.OF_NETWORK)):
+            rate, base = result["per_second"]["ours"], result["per_second"][other]
+            ratio = result["ratios"][other]
+            yield Row(
+                f"Training {backbone}: speed, of the {other}'s",
+                ratio,
+                f"{rate:.1f} against {base:.1f} images a second",
+                f"at least {wanted}x",
+                ratio >= wanted,
+            )
+
+
+def sessions() -> Iterator[Row]:
+    """Reruns of the page."""
+    from benchmarks import sessions
+
+    result = sessions.measure()
+    rate = result["per_second"]
+    yield Row(
+        f"Reruns with {result['sessions']} sessions: speed, of the app's without gc.freeze",
+        result["ratios"]["as it is"],
+        f"{rate['as it is']:.1f} against {rate['without gc.freeze']:.1f} a second",
+    )
+
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
+    one.__name__: one for one in (decode, explain, diagnose, train, sessions)
+}
+
+
+def machine() -> str:
+    """The machine and the versions, in one line."""
+    try:
+        load = f"load average {os.getloadavg()[0]:.1f} at the start"
+    except (AttributeError, OSError):  # Windows
+        load = "load unknown"
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()},"
+        f" Python {platform.python_version()}, torch {version('torch')}; one core used, {load}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def main() -> int:
+    """Run what was asked for and print a report."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}")
+    parser.add_argument("--markdown", action="store_true", help="print a table for the README")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # the child's part
+    options = parser.parse_args()
+    if unknown := set(options.names) - BENCHMARKS.keys():
+        parser.error(f"There is no benchmark {sorted(unknown)[0]}.")
+    if options.here:
+        _run_here(options.names[0])
+        return 0
+    about = machine()
+    print(about, flush=True)
+    if options.markdown:
+        print("\n| What | Ratio | Figures | Limit |\n| --- | --: | --- | --- |", flush=True)
+    sound = True
+    for name in options.names or BENCHMARKS:
+        for row in _in_a_child(name):
+            sound &= row.met
+            print(_table_row(row) if options.markdown else _text(row), flush=True)
+    return 0 if sound else 1
+
+
+def _run_here(name: str) -> None:
+    if name != "sessions":  # which measures two servers at once
+        from benchmarks.sidebyside import pin
+
+        pin()
+    for row in BENCHMARKS[name]():
+        print(json.dumps(asdict(row)), flush=True)
+
+
+def _in_a_child(name: str) -> Iterator[Row]:
+    """The rows as they come; what one benchmark leaves in memory does not slow the next."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", name, "--here"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout
+        for line in child.stdout:
+            yield Row(**json.loads(line))
+    if child.returncode:
+        yield Row(f"{name} failed (exit code {child.returncode})", float("nan"), "", met=False)
+
+
+def _text(row: Row) -> str:
+    missed = "" if row.met else "   MISSED"
+    wanted = f"   ({row.wanted})" if row.wanted else ""
+    return f"{row.ratio:7.2f}x  {row.what}\n          {row.figures}{wanted}{missed}"
+
+
+def _table_row(row: Row) -> str:
+    wanted = row.wanted if row.met else f"{row.wanted}: missed"
+    return f"| {row.what} | {row.ratio:.2f}x | {row.figures} | {wanted} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

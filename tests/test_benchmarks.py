@@ -1,0 +1,40 @@
+"""The benchmarks still run: on tiny sizes, and what they print is read back."""
+
+import math
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks import diagnose, explain, train
+from benchmarks.__main__ import BENCHMARKS, Row, _table_row, _text, machine
+
+TINY = {"filters": (4, 8), "lstm_units": 4}
+
+
+def test_training_is_measured() -> None:
+    result = train.measure("conv", rounds=1, batches=1, batch=16, size=32, **TINY)
+    assert set(result["ratios"]) == {"textbook", "network alone"}
+    assert all(math.isfinite(rate) and rate > 0 for rate in result["per_second"].values())
+
+
+def test_diagnosing_is_measured() -> None:
+    result = diagnose.measure(rounds=1, photos={"600 x 450": diagnose.upload(0)})["600 x 450"]
+    assert set(result["ratios"]) == {diagnose.BASE, "differential", "with all heat maps"}
+    assert all(0 < seconds < 60 for seconds in result["seconds"].values())
+
+
+def test_explaining_is_measured() -> None:
+    seconds = explain.measure(1, rounds=1)
+    assert all(seconds[name] > 0 for name in ("bare", "one", "eight", "library one"))
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_name_is_a_module(name: str) -> None:
+    assert find_spec(f"benchmarks.{name}")
+
+
+def test_a_missed_limit_is_said() -> None:
+    row = Row("Speed", 1.234, "5 against 4", "at least 2x", met=False)
+    assert "1.23x" in _text(row) and "MISSED" in _text(row)
+    assert _table_row(row) == "| Speed | 1.23x | 5 against 4 | at least 2x: missed |"
+    assert "Python" in machine()
