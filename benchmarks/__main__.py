@@ -122,7 +122,8 @@ def machine() -> str:
         load = "load unknown"
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()},"
-        f" Python {platform.python_version()}, torch {version('torch')}; one core used, {load}"
+        f" Python {platform.python_version()}, torch {version('torch')};"
+        f" {load}; one core used, by sessions all"
     )
 
 
