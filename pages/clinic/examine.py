@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from typing import Any
 
 import streamlit as st
 
@@ -41,6 +42,7 @@ def examine(model: Model, tray: Tray) -> None:
         if not tray.items:
             with right:
                 examples.offer(tray)
+        viewer.preload()
     if tray.items or tray.removed:
         action = f"Analyse {count(len(tray.items), 'photo')}"
         uploads.listing(tray, action="Analyse again" if outdated else "" if result else action)
@@ -88,7 +90,8 @@ def run(model: Model, tray: Tray) -> None:
         tray.shown, tray.wanted = None, False
         return
     log.info("Analysed %d photos in %.2f s", len(tray.items), analysis.timings["total"])
-    tray.keep(key, analysis)
+    result = tray.keep(key, analysis)
+    view(result, pages_of(result)[-1])  # takes a moment, in which the photo shall not vanish
     tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
     slot.empty()
 
@@ -97,7 +100,7 @@ def run(model: Model, tray: Tray) -> None:
 def show(model: Model, result: Result) -> None:
     """The photo and the answer; a fragment, so that looking around reruns nothing else."""
     visits = range(len(result.analysis.visits))
-    pages = range(0, len(visits), VISITS_AT_ONCE)
+    pages = pages_of(result)
     first = pages[-1]
     if len(pages) > 1:
         first = st.segmented_control(
@@ -107,11 +110,8 @@ def show(model: Model, result: Result) -> None:
             required=True,
             format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
         )
-    if first not in result.views:
-        page = visits[first : first + VISITS_AT_ONCE]
-        result.views[first] = viewer.describe(result, visits=page, facts=facts(result))
     # A key of its own for each result: what was chosen in one must not linger in the next.
-    shown = viewer.view(result.views[first], key=f"viewer-{result.mark}-{first}")
+    shown = viewer.view(view(result, first), key=f"viewer-{result.mark}-{first}")
     with st.container(horizontal=True):
         menu.export(result, shown)
         if st.button("About the model", icon=":material/info:"):
@@ -121,6 +121,19 @@ def show(model: Model, result: Result) -> None:
             st.rerun()
     if len(visits) > 1:
         trend.draw(result.analysis, theme=st.context.theme.type or "light")
+
+
+def pages_of(result: Result) -> range:
+    """The first visit of each page of visits."""
+    return range(0, len(result.analysis.visits), VISITS_AT_ONCE)
+
+
+def view(result: Result, first: int) -> dict[str, Any]:
+    """What the browser draws of one page of visits, made once."""
+    if first not in result.views:
+        visits = range(len(result.analysis.visits))[first : first + VISITS_AT_ONCE]
+        result.views[first] = viewer.describe(result, visits=visits, facts=facts(result))
+    return result.views[first]
 
 
 def facts(result: Result) -> tuple[str, ...]:

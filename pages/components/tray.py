@@ -148,7 +148,7 @@ class Tray:
         photos = tuple((item.photo.sha256, item.name, item.taken_on) for item in self.items)
         return model.sha256, model.version, photos, self.missing
 
-    def keep(self, key: Key, analysis: Analysis) -> None:
+    def keep(self, key: Key, analysis: Analysis) -> Result:
         """Keeps a result and shows it, forgetting the oldest."""
         remarks = tuple((item.name, text) for item in self.items for text in item.photo.warnings)
         refused = tuple(refusal for refusal in self.refused if refusal.missing)
@@ -158,6 +158,7 @@ class Tray:
         self.shown = key
         while len(self.results) > KEPT_RESULTS:
             del self.results[next(k for k in self.results if k != key)]
+        return self.results[key]
 
 
 def current() -> Tray:

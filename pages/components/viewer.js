@@ -15,6 +15,8 @@ export default function (component) {
   const { parentElement, data } = component;
   let viewer = viewers.get(parentElement);
   const root = parentElement.querySelector(".viewer");
+  root.hidden = !data;
+  if (!data) return;
   if (!viewer || viewer.root !== root) {
     viewer = new Viewer(root);
     viewers.set(parentElement, viewer);

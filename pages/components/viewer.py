@@ -51,6 +51,11 @@ def view(data: Mapping[str, Any], *, key: str) -> Shown:
     return Shown(int(shown.get("photo", start)), str(shown.get("code", data["code"])))
 
 
+def preload() -> None:
+    """Draws nothing, so that the browser has fetched the component before the first answer."""
+    _component()(key="preload", data=None)
+
+
 def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str, Any]:
     """Everything the browser needs to draw these visits of a result, as plain values."""
     analysis, drawn = result.analysis, result.drawn

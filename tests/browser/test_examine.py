@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import FilePayload, Page, expect
 
 from skinmodel.drawn import draw_lesion
+from skinmodel.export import long_date
 from tests.browser.server import Server
 
 pytestmark = pytest.mark.browser
@@ -142,6 +143,19 @@ def test_everything_is_reached_with_the_keyboard(page: Page) -> None:
     assert settled_canvas(page) == photo_alone
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "toggle"
+
+
+def test_the_answer_starts_at_the_photo(page: Page) -> None:
+    page.set_viewport_size({"width": 720, "height": 450})  # 1440 x 900 at 200 %
+    try_series(page)
+    top = "element => element.getBoundingClientRect().top"
+    assert 0 <= page.locator(".stage").evaluate(top) < 200
+    page.get_by_role("button", name="All taken today").click()
+    page.wait_for_selector(READY)
+    page.get_by_role("button", name="Analyse again").last.click()
+    expect(page.locator(".strip button").first).to_have_text(long_date(date.today()))
+    answered(page)
+    assert 0 <= page.locator(".stage").evaluate(top) < 200
 
 
 def test_the_export_equals_the_screen(page: Page) -> None:
