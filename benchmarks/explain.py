@@ -5,6 +5,7 @@ All arms start from prepared photos; ours ends with scaled maps, as the library'
 """
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from benchmarks.sidebyside import side_by_side
 from skinmodel.diagnoses import CODES
 from skinmodel.gradcam import Maps, heat_maps, scale_jointly
-from skinmodel.network import CnnLstm, ModelConfig
+from skinmodel.network import CnnLstm, ModelConfig, for_use
 
 SIZE = 192
 LIMITS = {3: (1.25, 1.4), 1: (1.8, 2.1)}  # photos -> most for one map, for all eight
@@ -41,7 +42,7 @@ def measure(photos: int, *, rounds: int) -> dict[str, float]:
     torch.manual_seed(0)
     network = CnnLstm(ModelConfig()).eval().requires_grad_(False)
     textbook = Whole(CnnLstm(ModelConfig()).eval())
-    textbook.network.load_state_dict(network.state_dict())
+    network = for_use(copy.deepcopy(textbook.network))  # as a model is loaded
     pictures = torch.randn(photos, 3, SIZE, SIZE)
     visit = torch.arange(photos)
 

@@ -50,7 +50,14 @@ def examine(model: Model, tray: Tray) -> None:
 
 def take_in(tray: Tray, label: str) -> None:
     """Receives photos and says which were refused, and why."""
-    uploads.receive(tray, serving.decoder(), label=label, limit=serving.limits().max_photos)
+    most = serving.limits()
+    uploads.receive(
+        tray,
+        serving.decoder(),
+        label=label,
+        limit=most.max_photos,
+        max_bytes=most.max_upload_bytes,
+    )
     uploads.refusals(tray)
 
 

@@ -5,6 +5,7 @@ import datetime
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from pages.components import oversize
 from pages.components.tray import Item, Tray
 from pages.components.words import count, markdown, span
 from skinmodel.decoder import Decoder
@@ -23,8 +24,11 @@ KEPT = (
 )
 
 
-def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int) -> None:
+def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: int) -> None:
     """The uploader; reads new files one by one, showing how far it is, and can be cancelled."""
+    for name in oversize.names(max_bytes):
+        reason = f"This file is larger than {max_bytes >> 20} MB."
+        tray.refuse(display_name(name), reason)
     files = st.file_uploader(
         label,
         accept_multiple_files=True,

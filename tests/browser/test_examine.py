@@ -195,3 +195,15 @@ def test_on_a_phone_the_photo_comes_first(page: Page, width: int) -> None:
         place and place["x"] >= 0 and place["x"] + place["width"] <= width for place in places
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_file_too_large_to_arrive_is_named(page: Page, tmp_path) -> None:
+    large, small = tmp_path / "large scan.jpg", tmp_path / "small.jpg"
+    large.write_bytes(b"\xff\xd8" + bytes(26 * 1024 * 1024))
+    small.write_bytes(photo("small.jpg", 4)["buffer"])
+    uploader = page.locator("[data-testid=stFileUploader] input[type=file]")
+    uploader.set_input_files([large, small])
+    answered(page)
+    refused = page.get_by_text("large scan.jpg: This file is larger than 25 MB.")
+    expect(refused).to_be_visible()
+    expect(page.locator(".warnings")).to_contain_text("This result is from 1 of 2 photos.")

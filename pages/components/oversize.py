@@ -1,0 +1,19 @@
+"""Files too large to arrive: the browser turns them away, and the server hears only from here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Callable[..., Any]:
+    script = Path(__file__).with_suffix(".js").read_text("utf-8")
+    return st.components.v2.component("dermtrace.oversize", js=script)
+
+
+def names(limit: int) -> tuple[str, ...]:
+    """Names, as given, of the files over `limit` bytes that were just dropped or chosen."""
+    found = _component()(key="oversize", data={"limit": limit}, on_names_change=lambda: None)
+    return tuple(str(name) for name in found.names or ())
