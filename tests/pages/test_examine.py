@@ -87,7 +87,11 @@ def labels(page: AppTest) -> list[str]:
 def shown(page: AppTest) -> dict[str, Any] | None:
     """What the viewer was told to draw, if there is a result."""
     assert not page.exception
-    views = [json.loads(one.proto.json or "null") for one in page.get("bidi_component")]
+    views = [
+        json.loads(one.proto.json or "null")
+        for one in page.get("bidi_component")
+        if one.proto.component_name.endswith("viewer")
+    ]
     return views[-1] if views else None
 
 
