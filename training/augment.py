@@ -18,14 +18,12 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """One photo (h, w, 3) at the training scale to a changed one (size, size, 3)."""
-    if random.random() < 0.3:
+    if random.random() < 0.2:
         pixels = _stored_otherwise(pixels, random)
     changed = _crop_and_turn(pixels, size, random)
     changed = _recolour(changed, random)
-    if random.random() < 0.2:
+    if random.random() < 0.15:
         changed = _sharpen_or_blur(changed, random)
-    if random.random() < 0.1:
-        _cover(changed, random)
     return changed
 
 
@@ -47,7 +45,7 @@ def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
 def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
     height, width = pixels.shape[:2]
-    side = random.uniform(0.6, 1.0) ** 0.5
+    side = random.uniform(0.75, 1.0) ** 0.5
     stretch = exp(random.uniform(-0.1, 0.1))
     crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
     centre_x = random.uniform(crop_w / 2, width - crop_w / 2)
@@ -93,11 +91,3 @@ def _sharpen_or_blur(pixels: Pixels, random: Generator) -> Pixels:
     blurred = cv2.GaussianBlur(pixels, (0, 0), random.uniform(0.6, 1.4))
     amount = random.uniform(-1.0, 1.0)
     return np.asarray(cv2.addWeighted(pixels, 1 - amount, blurred, amount, 0), dtype=np.uint8)
-
-
-def _cover(pixels: Pixels, random: Generator) -> None:
-    """Cover a rectangle with the photo's mean colour, in place: no single structure may decide."""
-    size = pixels.shape[0]
-    height, width = (random.uniform(0.1, 0.4, size=2) * size).astype(int)
-    top, left = random.integers(size - height + 1), random.integers(size - width + 1)
-    pixels[top : top + height, left : left + width] = pixels.mean(axis=(0, 1))
