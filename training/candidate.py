@@ -168,10 +168,9 @@ def _rows(lesions: Lesions) -> list[list[int]]:
 
 def _mean_of_probabilities(logits: Any, calibration: Calibration) -> Any:
     """Logits whose probabilities are the mean of the photos' (balanced mix)."""
-    if logits.shape[1] == 1:
-        p = calibration.probabilities(logits, prior="balanced").mean(axis=0)
-        return calibration.temperature * np.log(p / (1 - p))
     p = calibration.probabilities(logits, prior="balanced").mean(axis=0)
+    if logits.shape[1] == 1:
+        return calibration.temperature * np.log(p / (1 - p))
     return calibration.temperature * np.log(np.maximum(p, 1e-12))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -85,7 +85,3 @@ class TrainConfig:
             if epoch < round(reached * self.epochs):
                 return side
         return self.sizes[-1][1]
-
-    def with_seed(self, seed: int) -> Self:
-        """The same settings with another seed."""
-        return replace(self, seed=seed)

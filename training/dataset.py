@@ -27,9 +27,6 @@ class Cache:
     offsets: tuple[int, ...]
     shapes: tuple[tuple[int, int], ...]
 
-    def __len__(self) -> int:
-        return len(self.shapes)
-
     def __getitem__(self, index: int) -> Pixels:
         height, width = self.shapes[index]
         start = self.offsets[index]
