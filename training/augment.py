@@ -18,7 +18,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """One photo (h, w, 3) at the training scale to a changed one (size, size, 3)."""
-    if random.random() < 0.2:
+    if random.random() < 0.25:
         pixels = _stored_otherwise(pixels, random)
     changed = _crop_and_turn(pixels, size, random)
     changed = _recolour(changed, random)
@@ -45,8 +45,8 @@ def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
 def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
     """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
     height, width = pixels.shape[:2]
-    side = random.uniform(0.75, 1.0) ** 0.5
-    stretch = exp(random.uniform(-0.1, 0.1))
+    side = random.uniform(0.6, 1.0) ** 0.5
+    stretch = exp(random.uniform(-0.12, 0.12))
     crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
     centre_x = random.uniform(crop_w / 2, width - crop_w / 2)
     centre_y = random.uniform(crop_h / 2, height - crop_h / 2)
@@ -72,12 +72,12 @@ def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
 
 def _recolour(pixels: Pixels, random: Generator) -> Pixels:
     """Other light: white balance, saturation, contrast, brightness, gamma."""
-    saturation = random.uniform(0.9, 1.1)
+    saturation = random.uniform(0.85, 1.15)
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
-    contrast = random.uniform(0.88, 1.14)
-    balance = random.uniform(0.95, 1.05, size=3)
+    contrast = random.uniform(0.85, 1.18)
+    balance = random.uniform(0.92, 1.08, size=3)
     matrix = contrast * balance[:, None] * matrix
-    offset = (1 - contrast) * 140 + random.uniform(-15, 15)  # 140: skin's mid grey in these photos
+    offset = (1 - contrast) * 140 + random.uniform(-18, 18)  # 140: skin's mid grey in these photos
     changed = cv2.transform(pixels, np.column_stack([matrix, np.full(3, offset)]))
     if random.random() < 0.5:
         gamma = exp(random.uniform(-0.15, 0.15))
