@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.bundle import Model
 from skinmodel.calibration import Prior, Probabilities, malignancy
+from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES
 from skinmodel.gradcam import Maps, heat_maps, scale_jointly
 from skinmodel.series import Series, SeriesPhoto, Visit, arrange
+from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Box
 
 __all__ = ["Analysis", "AnalysisFailed", "Progress", "SeriesPhoto", "Visit", "analyse"]
@@ -43,7 +46,11 @@ class Analysis:
 
     `codes` are the eight diagnoses, or ("MALIGNANT",) for a binary model. `probabilities` (T, K)
     are from all photos up to each visit, `alone` (T, K) from each visit's photos alone,
-    `malignancy` and `malignancy_alone` (T,) the same summed over malignant diagnoses.
+    `malignancy` and `malignancy_alone` (T,) the same summed over malignant diagnoses. All four are
+    at the mix that `prior` names, "clinic" being that of `case_mix`. What follows never moves with
+    it: `prediction_sets` are T sets of codes, likeliest first, by `set_rule`; `alert_scores` (T,)
+    are the malignancy at the training mix and `alerts` whether each reaches `alert_line`. Both use
+    all photos up to the visit; without a rule or line there are none.
     `raw_maps` (K, N, h, w) are heat maps of the last visit's scores, `maps` the same in [0, 1],
     scaled jointly over the series for each diagnosis; all zero means no highlighted region. Both
     have K = 0 if no explanation was asked for. Each covers its photo's box in `frames`.
@@ -58,15 +65,41 @@ class Analysis:
     alone: Probabilities
     malignancy: Probabilities
     malignancy_alone: Probabilities
+    prediction_sets: tuple[tuple[str, ...], ...]
+    set_rule: SetRule | None
+    alert_scores: Probabilities
+    alerts: tuple[bool, ...]
+    alert_line: AlertLine | None
     raw_maps: Maps
     maps: Maps
     frames: tuple[Box, ...]
     model_version: str
     model_sha256: str
-    prior: Prior
+    prior: Literal["training", "balanced", "clinic"]
+    case_mix: CaseMix | None
     timings: Mapping[str, float]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def prediction_set(self) -> tuple[str, ...]:
+        """The set after the last visit; empty for a model without sets."""
+        return self.prediction_sets[-1] if self.prediction_sets else ()
+
+    @property
+    def alert(self) -> bool | None:
+        """Whether the last visit reaches the alert line; None for a model without one."""
+        return self.alerts[-1] if self.alerts else None
+
+    @property
+    def set_test(self) -> SetTest | None:
+        """How such sets did in testing, on lesions with as many photos where there were any."""
+        return self.set_rule.test(len(self.photos)) if self.set_rule else None
+
+    @property
+    def alert_test(self) -> AlertTest | None:
+        """How the alert line did in testing, on lesions with as many photos likewise."""
+        return self.alert_line.test(len(self.photos)) if self.alert_line else None
 
     def highlights(self, output: int, photo: int | None = None) -> bool:
         """Whether a diagnosis' heat map shows any region, in the series or in one photo."""
@@ -85,7 +118,8 @@ def analyse(
 ) -> Analysis:
     """The differential and the heat maps for photos of one lesion, in any order.
 
-    `refused` counts photos that could not be read and so are missing from the result. `progress`
+    `prior` is the mix of diagnoses that the shown probabilities assume. `refused` counts photos
+    that could not be read and so are missing from the result. `progress`
     is told the share done and what is being done. AnalysisFailed if the network fails or its
     result is not finite.
     """
@@ -143,6 +177,9 @@ def _analyse(
         raise FloatingPointError("The network's result is not finite.")
     probabilities = model.calibration.probabilities(running.numpy(), prior=prior)
     probabilities_alone = model.calibration.probabilities(alone.numpy(), prior=prior)
+    fixed = model.calibration.probabilities(running.numpy())
+    alert_scores = malignancy(fixed)
+    rule, line = model.calibration.sets, model.calibration.alert
     scored = time.perf_counter()
     progress(0.85, "Drawing the heat maps")
     raw = np.zeros((0, *features.shape[:1], *features.shape[2:]), dtype=np.float32)
@@ -163,12 +200,18 @@ def _analyse(
         alone=_frozen(probabilities_alone),
         malignancy=_frozen(malignancy(probabilities)),
         malignancy_alone=_frozen(malignancy(probabilities_alone)),
+        prediction_sets=tuple(rule.codes(row) for row in fixed) if rule else (),
+        set_rule=rule,
+        alert_scores=_frozen(alert_scores),
+        alerts=tuple(bool(s >= line.threshold) for s in alert_scores) if line else (),
+        alert_line=line,
         raw_maps=_frozen(raw),
         maps=_frozen(scale_jointly(raw)),
         frames=tuple(model.preparation.frame(picture) for picture in pictures),
         model_version=model.version,
         model_sha256=model.sha256,
-        prior=prior,
+        prior="clinic" if isinstance(prior, CaseMix) else prior,
+        case_mix=prior if isinstance(prior, CaseMix) else None,
         timings={
             "photos": seen - started,
             "differential": scored - seen,

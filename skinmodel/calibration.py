@@ -13,9 +13,13 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skinmodel.alert import AlertLine
+from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES, MALIGNANT
+from skinmodel.plain import tuples
+from skinmodel.sets import SetRule
 
-Prior = Literal["training", "balanced"]
+Prior = Literal["training", "balanced"] | CaseMix
 Probabilities = NDArray[np.float64]
 
 TEMPERATURES = (0.05, 20.0)  # searched by fit_temperature
@@ -23,13 +27,16 @@ TEMPERATURES = (0.05, 20.0)  # searched by fit_temperature
 
 @dataclass(frozen=True)
 class Calibration:
-    """How logits become probabilities; saved in the model's card.
+    """How logits become probabilities, and probabilities sets and alerts; saved in the card.
 
-    `prior_training`: the eight diagnoses' frequencies in the training data, in their order.
+    `prior_training`: the eight diagnoses' frequencies in the training data, in their order. `sets`
+    and `alert` are fitted to the probabilities at that mix; None in a model without them.
     """
 
     temperature: float = 1.0
     prior_training: tuple[float, ...] = (1 / len(CODES),) * len(CODES)
+    sets: SetRule | None = None
+    alert: AlertLine | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
@@ -42,9 +49,11 @@ class Calibration:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The calibration from a card's JSON; TypeError for unknown names."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
+        fields = tuples(values)
+        if fields.get("sets") is not None:
+            fields["sets"] = SetRule.from_dict(fields["sets"])
+        if fields.get("alert") is not None:
+            fields["alert"] = AlertLine.from_dict(fields["alert"])
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,21 +66,24 @@ class Calibration:
         A binary network's logits (..., 1) become the probability of a malignant diagnosis.
         """
         scaled = np.asarray(logits, dtype=np.float64) / self.temperature
-        if prior == "training":
-            scaled = scaled + self._offset(scaled.shape[-1])
+        if isinstance(prior, CaseMix):
+            scaled = scaled + _offset(prior.shares, scaled.shape[-1])
+        elif prior == "training":
+            scaled = scaled + _offset(self.prior_training, scaled.shape[-1])
         elif prior != "balanced":
-            raise ValueError(f"Unknown prior {prior!r}: training or balanced.")
+            raise ValueError(f"Unknown prior {prior!r}: training, balanced or a case mix.")
         if scaled.shape[-1] == 1:
             return np.exp(-np.logaddexp(0, -scaled))
         odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
         return odds / odds.sum(axis=-1, keepdims=True)
 
-    def _offset(self, outputs: int) -> Probabilities:
-        frequencies = np.array(self.prior_training)
-        if outputs == 1:
-            malignant = frequencies[list(MALIGNANT)].sum()
-            return np.log([malignant / (frequencies.sum() - malignant)])
-        return np.log(frequencies)
+
+def _offset(mix: Sequence[float], outputs: int) -> Probabilities:
+    frequencies = np.array(mix)
+    if outputs == 1:
+        malignant = frequencies[list(MALIGNANT)].sum()
+        return np.log([malignant / (frequencies.sum() - malignant)])
+    return np.log(frequencies)
 
 
 def malignancy(probabilities: Probabilities) -> Probabilities:

@@ -16,6 +16,7 @@ from torch.fx.experimental.optimization import fuse
 
 from skinmodel.diagnoses import CODES
 from skinmodel.lstm import StepLstm
+from skinmodel.plain import tuples
 
 BACKBONES = ("mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", "conv")
 DAY_INPUTS = 3  # known or not, log days since the first visit, log days since the one before
@@ -55,10 +56,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The config from a card's JSON (tuples are lists there); TypeError for unknown names."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fields)
+        return cls(**tuples(values))
 
     def to_dict(self) -> dict[str, Any]:
         """The config as plain values for JSON."""

@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from skinmodel.plain import tuples
+
 # Of box, bilinear, Hamming, bicubic and Lanczos, antialiased bilinear came closest to the public
 # 200x150 thumbnails (mean absolute difference 3.09 grey levels over 14 pairs; Lanczos 3.28).
 FILTER = Image.Resampling.BILINEAR
@@ -39,10 +41,7 @@ class Preparation:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The preparation from a card's JSON; TypeError for unknown names."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fields)
+        return cls(**tuples(values))
 
     def to_dict(self) -> dict[str, Any]:
         """The preparation as plain values for JSON."""

@@ -147,6 +147,7 @@ def facts(result: Result) -> tuple[str, ...]:
     """What every result says about itself."""
     prior = {
         "training": "Probabilities at the training mix, not your clinic's.",
+        "clinic": "Probabilities at this clinic's case mix.",
         "balanced": "Probabilities as if all diagnoses were equally common.",
     }[result.analysis.prior]
     model = f"Model {result.analysis.model_version}, analysed on {long_date(result.made_on)}."

@@ -14,9 +14,12 @@ import torch
 from PIL import Image
 
 from skinmodel import analysis as module
+from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
 from skinmodel.bundle import Model
+from skinmodel.casemix import CaseMix
 from skinmodel.series import SeriesPhoto
+from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Preparation
 
 Photos = tuple[SeriesPhoto, ...]
@@ -319,3 +322,41 @@ def test_the_frame_follows_the_shape_of_the_photo(make_model: MakeModel) -> None
     model = replace(make_model(), preparation=Preparation(size=48, scale=40))
     wide = SeriesPhoto(Image.new("RGB", (400, 150), "pink"), "0", "wide.png")
     assert analyse(model, [wide]).frames == ((100, 0, 300, 150),)
+
+
+def test_the_clinics_mix_moves_the_shown_probabilities_alone(model: Model, photos: Photos) -> None:
+    test = SetTest(photos=1, cases=9, contained=8, melanomas=3, melanomas_contained=2)
+    counts = AlertTest(
+        photos=1, melanomas=3, melanomas_below=1, malignant=5, malignant_below=1, benign=4,
+        benign_below=2,
+    )  # fmt: skip
+    plain = analyse(model, photos, explain=False)
+    fitted = replace(
+        model,
+        calibration=replace(
+            model.calibration,
+            sets=SetRule(coverage=0.9, thresholds=(0.05,) * 8, tested=(test,)),
+            alert=AlertLine(
+                sensitivity=0.95, threshold=float(np.median(plain.malignancy)), tested=(counts,)
+            ),
+        ),
+    )
+    mix = CaseMix((0.65, *[0.05] * 7))
+    training, clinic = (analyse(fitted, photos, prior=p, explain=False) for p in ("training", mix))
+    assert (clinic.prior, clinic.case_mix) == ("clinic", mix) and training.case_mix is None
+    assert (np.abs(clinic.probabilities - training.probabilities).max(axis=1) > 0.05).all()
+    np.testing.assert_array_equal(training.probabilities, plain.probabilities)
+    for fixed in ("prediction_sets", "alerts", "set_test", "alert_test"):
+        assert getattr(clinic, fixed) == getattr(training, fixed), fixed
+    np.testing.assert_array_equal(clinic.alert_scores, training.malignancy)
+    assert (clinic.set_test, clinic.alert_test) == (test, counts)
+    assert set(training.alerts) == {True, False} and clinic.alert is training.alerts[-1]
+    last = training.probabilities[-1]
+    assert training.prediction_set[0] == training.codes[last.argmax()]
+    assert len(training.prediction_set) == (last >= 0.05).sum()
+
+
+def test_a_model_without_sets_says_so(model: Model, photos: Photos) -> None:
+    result = analyse(model, photos, explain=False)
+    assert result.prediction_set == () and result.alert is None
+    assert result.set_test is None and result.alert_test is None
