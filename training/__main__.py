@@ -12,7 +12,7 @@ from tqdm import tqdm
 import settings
 from skinmodel.bundle import CARD
 from training.candidate import make_candidate
-from training.config import InvalidConfig, TrainConfig
+from training.config import InvalidConfig, TrainConfig, read_object
 from training.manifest import InvalidData
 from training.objective import TrainingFailed
 from training.run import counts, open_run, train
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _fit(given: argparse.Namespace) -> int:
     config = TrainConfig.read(given.config) if given.config else TrainConfig()
-    about = _about(given.about)
+    about = read_object(given.about) if given.about else {}
     with tqdm(desc="decoding", unit="photo", file=sys.stderr) as bar:
 
         def decoded(done: int, total: int) -> None:
@@ -83,19 +83,6 @@ def _fit(given: argparse.Namespace) -> int:
     value, low, high = numbers["balanced_accuracy"]
     print(f"Model in {folder}: balanced accuracy {value:.3f} ({low:.3f} to {high:.3f}).")
     return 0
-
-
-def _about(path: Path | None) -> dict[str, Any]:
-    """The card's words on the data; InvalidConfig if the file is no JSON object."""
-    if path is None:
-        return {}
-    try:
-        about = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InvalidConfig(f"{path.name} cannot be read: {error}") from error
-    if not isinstance(about, dict):
-        raise InvalidConfig(f"{path.name} must hold a JSON object.")
-    return about
 
 
 def _command(given: argparse.Namespace) -> str:

@@ -16,13 +16,16 @@ FILTERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def augment(pixels: Pixels, size: int, random: Generator) -> Pixels:
-    """One photo (h, w, 3) at the training scale to a changed one (size, size, 3)."""
-    if random.random() < 0.25:
+def augment(pixels: Pixels, size: int, random: Generator, strength: float = 1.0) -> Pixels:
+    """One photo (h, w, 3) at the training scale to a changed one (size, size, 3).
+
+    `strength` 0 only mirrors it and turns it by quarters; 2 changes twice as much and as often.
+    """
+    if random.random() < 0.25 * strength:
         pixels = _stored_otherwise(pixels, random)
-    changed = _crop_and_turn(pixels, size, random)
-    changed = _recolour(changed, random)
-    if random.random() < 0.15:
+    changed = _crop_and_turn(pixels, size, random, strength)
+    changed = _recolour(changed, random, strength)
+    if random.random() < 0.15 * strength:
         changed = _sharpen_or_blur(changed, random)
     return changed
 
@@ -42,15 +45,15 @@ def _stored_otherwise(pixels: Pixels, random: Generator) -> Pixels:
     return np.asarray(cv2.resize(other, (width, height), interpolation=back), dtype=np.uint8)
 
 
-def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
+def _crop_and_turn(pixels: Pixels, size: int, random: Generator, strength: float) -> Pixels:
     """A part of the photo, stretched and turned a little, then flipped and turned by quarters."""
     height, width = pixels.shape[:2]
-    side = random.uniform(0.6, 1.0) ** 0.5
-    stretch = exp(random.uniform(-0.12, 0.12))
+    side = random.uniform(1 - 0.4 * strength, 1.0) ** 0.5
+    stretch = exp(strength * random.uniform(-0.12, 0.12))
     crop_w, crop_h = min(1.0, side * stretch) * width, min(1.0, side / stretch) * height
     centre_x = random.uniform(crop_w / 2, width - crop_w / 2)
     centre_y = random.uniform(crop_h / 2, height - crop_h / 2)
-    angle = radians(random.uniform(-20, 20)) if random.random() < 0.3 else 0.0
+    angle = radians(strength * random.uniform(-20, 20)) if random.random() < 0.3 else 0.0
     step_x, step_y = crop_w / size, crop_h / size
     # From output pixel to source pixel, about the crop's centre.
     turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]]) @ np.diag(
@@ -70,17 +73,18 @@ def _crop_and_turn(pixels: Pixels, size: int, random: Generator) -> Pixels:
     return np.ascontiguousarray(np.rot90(square, int(random.integers(4))))
 
 
-def _recolour(pixels: Pixels, random: Generator) -> Pixels:
+def _recolour(pixels: Pixels, random: Generator, strength: float) -> Pixels:
     """Other light: white balance, saturation, contrast, brightness, gamma."""
-    saturation = random.uniform(0.85, 1.15)
+    saturation = 1 + strength * random.uniform(-0.15, 0.15)
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))
-    contrast = random.uniform(0.85, 1.18)
-    balance = random.uniform(0.92, 1.08, size=3)
+    contrast = 1 + strength * random.uniform(-0.15, 0.18)
+    balance = 1 + strength * random.uniform(-0.08, 0.08, size=3)
     matrix = contrast * balance[:, None] * matrix
-    offset = (1 - contrast) * 140 + random.uniform(-18, 18)  # 140: skin's mid grey in these photos
+    # 140: skin's mid grey in these photos
+    offset = (1 - contrast) * 140 + strength * random.uniform(-18, 18)
     changed = cv2.transform(pixels, np.column_stack([matrix, np.full(3, offset)]))
     if random.random() < 0.5:
-        gamma = exp(random.uniform(-0.15, 0.15))
+        gamma = exp(strength * random.uniform(-0.15, 0.15))
         table = (np.linspace(0, 1, 256) ** gamma * 255).round().astype(np.uint8)
         changed = cv2.LUT(changed, table)
     return np.asarray(changed, dtype=np.uint8)

@@ -58,13 +58,12 @@ def epoch_batches(
     Every photo's change depends on seed, epoch and photo alone, so threads change nothing.
     """
     cv2.setNumThreads(1)
-    size = config.size_at(epoch)
     plan = deque(_plan(lesions, config, epoch))
     waiting: deque[Future[Batch]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         while plan or waiting:
             while plan and len(waiting) < 2 + threads:
-                waiting.append(pool.submit(_load, plan.popleft(), cache, config.seed, epoch, size))
+                waiting.append(pool.submit(_load, plan.popleft(), cache, config, epoch))
             yield waiting.popleft().result()
 
 
@@ -105,10 +104,11 @@ def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Plann
     return batches
 
 
-def _load(planned: list[_Planned], cache: Cache, seed: int, epoch: int, size: int) -> Batch:
+def _load(planned: list[_Planned], cache: Cache, config: TrainConfig, epoch: int) -> Batch:
     """Read and augment the photos of one batch."""
     pixels: list[Pixels] = []
     labels: list[int] = []
+    size = config.size_at(epoch)
     longest = max(len(lesion.photos) for lesion in planned)
     series, visit = torch.full((2, len(planned), longest), -1)
     days = torch.full((len(planned), longest), nan)
@@ -118,8 +118,8 @@ def _load(planned: list[_Planned], cache: Cache, seed: int, epoch: int, size: in
         days[row, : len(since)] = torch.tensor(since)
         for place, photo in enumerate(lesion.photos):
             series[row, place] = len(pixels)
-            random = np.random.default_rng((seed, epoch, photo))
-            pixels.append(augment(np.asarray(cache[photo]), size, random))
+            random = np.random.default_rng((config.seed, epoch, photo))
+            pixels.append(augment(np.asarray(cache[photo]), size, random, config.augmentation))
             labels.append(lesion.label)
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
     days = days[:, : int(visit.max()) + 1]

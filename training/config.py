@@ -4,14 +4,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
 
+LARGEST_AUGMENTATION = 2.0
+
 
 class InvalidConfig(ValueError):
     """The settings of a run cannot be used; the text says which and why."""
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; InvalidConfig if it is none."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"{path.name} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise InvalidConfig(f"{path.name} must hold a JSON object.")
+    return values
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,11 @@ class TrainConfig:
     moving average of the weights, which is what is evaluated and kept. `frozen` blocks at the
     backbone's start stay as they are: a MobileNetV2's first three hold 0.3 % of its weights and
     take more than half of a training step on a CPU.
+
+    `learns` "head" keeps the whole backbone as it is: the photos' features are computed once, in
+    `views` versions of each training photo (the first as the clinic sees it, the others augmented),
+    and only the LSTM and the dense layers learn from them. `augmentation` is the strength of the
+    random changes, 0 (mirroring and quarter turns only) to 2.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -39,6 +57,9 @@ class TrainConfig:
     series_weight: float = 0.5
     days_dropped: float = 0.3  # share of dated series shown without their days
     frozen: int = 0
+    learns: Literal["all", "head"] = "all"
+    views: int = 3
+    augmentation: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -46,6 +67,10 @@ class TrainConfig:
             raise InvalidConfig("epochs and longest_series must be at least 1, batch at least 2.")
         if abs(sum(share for share, _ in self.sizes) - 1) > 1e-6:
             raise InvalidConfig("The shares in sizes must add up to 1.")
+        if self.learns not in ("all", "head"):
+            raise InvalidConfig(f'learns is {self.learns!r}; it must be "all" or "head".')
+        if self.views < 1 or not 0 <= self.augmentation <= LARGEST_AUGMENTATION:
+            raise InvalidConfig("views must be at least 1, augmentation from 0 to 2.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -65,13 +90,7 @@ class TrainConfig:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Settings from a JSON file."""
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise InvalidConfig(f"The settings in {path.name} cannot be read: {error}") from error
-        if not isinstance(values, dict):
-            raise InvalidConfig(f"The settings in {path.name} must be a JSON object.")
-        return cls.from_dict(values)
+        return cls.from_dict(read_object(path))
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain values for JSON."""

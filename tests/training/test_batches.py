@@ -44,6 +44,28 @@ def test_it_depends_on_its_seed_alone() -> None:
     assert not np.array_equal(one, other)
 
 
+def test_without_strength_it_only_mirrors_and_turns_by_quarters() -> None:
+    square = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    turned = [np.rot90(side, k) for side in (square, square[:, ::-1]) for k in range(4)]
+    seen = set()
+    for seed in range(60):
+        changed = augment(square, 64, np.random.default_rng(seed), 0.0)
+        seen |= {i for i, one in enumerate(turned) if np.array_equal(one, changed)}
+        assert any(np.array_equal(one, changed) for one in turned)
+    assert len(seen) == 8
+
+
+def test_more_strength_changes_a_photo_more() -> None:
+    def colour(seed: int, strength: float) -> np.ndarray:
+        return augment(photo(), 96, np.random.default_rng(seed), strength).mean(axis=(0, 1))
+
+    none, half, whole, double = (
+        float(np.mean([np.abs(colour(s, strength) - colour(s, 0.0)) for s in range(40)]))
+        for strength in (0.0, 0.5, 1.0, 2.0)
+    )
+    assert 0 == none < half < whole < double
+
+
 def test_an_epoch_shows_every_photo_once_on_any_number_of_threads(tiny) -> None:
     members = ((0,), (1, 2), (3, 4, 5), (6,), (7, 8), (9,), (10, 11))
     days = tuple((nan,) * len(photos) for photos in members)

@@ -49,7 +49,18 @@ def test_bad_data_is_listed_and_nothing_is_made(isic: Layout, settings: Path, ca
     assert not (settings.parent / "run").exists()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"epochz": 3}', '{"epochs": 0}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"epochz": 3}',
+        '{"epochs": 0}',
+        '{"learns": "all of it"}',
+        '{"views": 0}',
+        '{"augmentation": 3}',
+    ],
+)
 def test_bad_settings_are_named(isic: Layout, settings: Path, capsys, text: str) -> None:
     settings.write_text(text)
     assert fit(isic, settings) == 2
