@@ -24,7 +24,7 @@ def augment(pixels: Pixels, size: int, random: Generator, strength: float = 1.0)
     if random.random() < 0.25 * strength:
         pixels = _stored_otherwise(pixels, random)
     changed = _crop_and_turn(pixels, size, random, strength)
-    changed = _recolour(changed, random, strength)
+    changed = recolour(changed, random, strength)
     if random.random() < 0.15 * strength:
         changed = _sharpen_or_blur(changed, random)
     return changed
@@ -73,7 +73,7 @@ def _crop_and_turn(pixels: Pixels, size: int, random: Generator, strength: float
     return np.ascontiguousarray(np.rot90(square, int(random.integers(4))))
 
 
-def _recolour(pixels: Pixels, random: Generator, strength: float) -> Pixels:
+def recolour(pixels: Pixels, random: Generator, strength: float = 1.0) -> Pixels:
     """Other light: white balance, saturation, contrast, brightness, gamma."""
     saturation = 1 + strength * random.uniform(-0.15, 0.15)
     matrix = saturation * np.eye(3) + (1 - saturation) * np.tile(LUMA, (3, 1))

@@ -1,0 +1,1 @@
+"""Trains and measures the network that finds a lesion's outline."""
