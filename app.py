@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages import components
 from pages.components import serving
-from skinmodel.bundle import InvalidModel
+from skinmodel.weights import InvalidModel
 
 log = logging.getLogger("dermtrace")
 

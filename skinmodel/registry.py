@@ -7,7 +7,8 @@ import json
 import re
 from pathlib import Path
 
-from skinmodel.bundle import CARD, InvalidModel
+from skinmodel.bundle import CARD
+from skinmodel.weights import InvalidModel
 
 ACTIVE = "active.json"
 

@@ -18,8 +18,9 @@ from typing import Any
 import settings
 from skinmodel import __main__ as command_line
 from skinmodel import registry
-from skinmodel.bundle import CARD, InvalidModel
+from skinmodel.bundle import CARD
 from skinmodel.diagnoses import CODES, diagnosis
+from skinmodel.weights import InvalidModel
 
 README = settings.ROOT / "README.md"
 EXAMPLES = "assets/examples"

@@ -11,9 +11,10 @@ from pages.components import tray as trays
 from pages.components.tray import Result, Tray
 from pages.components.words import count, span
 from skinmodel.analysis import AnalysisFailed, analyse
-from skinmodel.bundle import InvalidModel, Model
+from skinmodel.bundle import Model
 from skinmodel.export import DISCLAIMER, long_date
 from skinmodel.series import arrange
+from skinmodel.weights import InvalidModel
 
 VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from skinmodel import bundle
-from skinmodel.bundle import InvalidModel, Model, load_model, save_model
+from skinmodel import weights
+from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.network import CnnLstm
+from skinmodel.weights import InvalidModel
 
 Save = Callable[..., Path]
 
@@ -78,14 +79,14 @@ def test_a_value_beyond_float16_keeps_its_tensor_long(
 def test_saving_is_all_or_nothing(
     save_tiny: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = bundle._write
+    written = weights._write
 
     def full(path: Path, data: bytes) -> None:
         if path.name == "card.json":
             raise OSError(28, "No space left on device")
         written(path, data)
 
-    monkeypatch.setattr(bundle, "_write", full)
+    monkeypatch.setattr(weights, "_write", full)
     with pytest.raises(OSError, match="No space"):
         save_tiny(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skinmodel.bundle import InvalidModel
 from skinmodel.registry import active, versions
+from skinmodel.weights import InvalidModel
 
 
 @pytest.fixture
