@@ -22,13 +22,14 @@ from benchmarks.decode import photograph
 from benchmarks.sidebyside import ratios, side_by_side
 from skinmodel import registry
 from skinmodel.analysis import SeriesPhoto, analyse
-from skinmodel.bundle import InvalidModel, Model, load_model, save_model
+from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.calibration import Calibration
 from skinmodel.decoder import Decoder
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
 from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
+from skinmodel.weights import InvalidModel
 
 BASE = "plain script"
 

@@ -15,11 +15,12 @@ from tqdm import tqdm
 import settings
 from skinmodel import export, predict, registry
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
-from skinmodel.bundle import InvalidModel, Model, load_model
+from skinmodel.bundle import Model, load_model
 from skinmodel.calibration import Prior
 from skinmodel.decoder import Decoder
 from skinmodel.images import InvalidImage
 from skinmodel.series import SeriesPhoto
+from skinmodel.weights import InvalidModel
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

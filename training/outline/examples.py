@@ -102,12 +102,15 @@ def changed(
     centre = np.array([width, height]) * (0.5 + random.uniform(-0.12, 0.12, size=2)) - 0.5
     shift = centre - turn @ np.array([(to_w - 1) / 2, (to_h - 1) / 2])
     matrix = np.column_stack([turn, shift])
-    options = {"borderMode": cv2.BORDER_REFLECT_101}
-    moved = cv2.warpAffine(
-        pixels, matrix, (to_w, to_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, **options
-    )
-    outline = cv2.warpAffine(
-        mask, matrix, (to_w, to_h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, **options
+    moved, outline = (
+        cv2.warpAffine(
+            each,
+            matrix,
+            (to_w, to_h),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        for each in (pixels, mask)
     )
     seen = recolour(np.asarray(moved, dtype=np.uint8), random)
     if random.random() < 0.15:
