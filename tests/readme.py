@@ -164,7 +164,7 @@ def model_numbers(card: Mapping[str, Any]) -> str:
 
 def _other_routes(numbers: Mapping[str, Any]) -> list[str]:
     route, several = numbers["photos_by_another_route"], numbers["several_photos"]
-    arms = {name: arm for name, arm in several.items() if isinstance(arm, Mapping)}
+    arms = several["arms"].items()
     measures = ("balanced_accuracy", "macro_auroc", "log_loss")
     return [
         f"{route['how']} Balanced accuracy {interval(route['balanced_accuracy'])}; the same"
@@ -172,7 +172,7 @@ def _other_routes(numbers: Mapping[str, Any]) -> list[str]:
         f"The {several['lesions']:,} test lesions with several photos:",
         _table(
             ["", "Balanced accuracy", "AUROC, mean", "Log loss"],
-            [[name, *(interval(arm[m]) for m in measures)] for name, arm in arms.items()],
+            [[name, *(interval(arm[m]) for m in measures)] for name, arm in arms],
         ),
     ]
 

@@ -20,10 +20,12 @@ from skinmodel.network import CnnLstm
 from training.batches import Lesions
 from training.checkpoint import load_tensors
 from training.dataset import Pixels
-from training.evaluate import Scored, compare, report
+from training.evaluate import Scored, report
 from training.loop import BEST, HISTORY
 from training.run import Run, counts
 from training.scoring import head_logits, photo_features
+from training.seen import SEEN, fingerprints
+from training.series import several_photos
 
 INTENDED_USE = "Decision support for clinicians, research use. Not a diagnosis."
 NOT_FOR = (
@@ -56,6 +58,7 @@ def make_candidate(
         "not_for": list(NOT_FOR),
         **about,
         "splits": counts(run.table),
+        SEEN: fingerprints(run.table),
         "numbers": test_numbers(network, run, calibration),
         "training": {
             "command": command,
@@ -103,18 +106,6 @@ def test_numbers(network: CnnLstm, run: Run, calibration: Calibration) -> dict[s
         head_logits(network, other, [[i] for i in range(len(indices))]), photos.labels, owner
     )
 
-    several = np.array([len(members) > 1 for members in rows])
-    first = Scored(np.stack([alone[members[0]] for members in rows]), labels, series.lesions)
-    averaged = Scored(
-        np.stack([_mean_of_probabilities(alone[members], calibration) for members in rows]),
-        labels,
-        series.lesions,
-    )
-    arms = {
-        "first photo alone": first,
-        "mean of the photos": averaged,
-        "CNN-LSTM on the series": series,
-    }
     return {
         "how": "Test lesions, which took no part in training, selection or calibration. Values are "
         "[value, low, high] with 95 % bootstrap intervals over lesions. Ranking under a balanced "
@@ -132,10 +123,9 @@ def test_numbers(network: CnnLstm, run: Run, calibration: Calibration) -> dict[s
                 if k in ("balanced_accuracy", "macro_auroc")
             },
         },
-        "several_photos": {
-            "lesions": int(several.sum()),
-            **compare({name: arm.only(several) for name, arm in arms.items()}, calibration),
-        },
+        "several_photos": several_photos(
+            network, pooled, rows, lesions.days, labels, calibration=calibration
+        ),
     }
 
 
@@ -164,14 +154,6 @@ def _rows(lesions: Lesions) -> list[list[int]]:
     return [
         list(range(end - len(p), end)) for end, p in zip(ends.tolist(), lesions.photos, strict=True)
     ]
-
-
-def _mean_of_probabilities(logits: Any, calibration: Calibration) -> Any:
-    """Logits whose probabilities are the mean of the photos' (balanced mix)."""
-    p = calibration.probabilities(logits, prior="balanced").mean(axis=0)
-    if logits.shape[1] == 1:
-        return calibration.temperature * np.log(p / (1 - p))
-    return calibration.temperature * np.log(np.maximum(p, 1e-12))
 
 
 def _training_mix(run: Run) -> Sequence[float]:

@@ -4,7 +4,7 @@ Ranking metrics use the balanced mix, as the ISIC challenge scores; log loss and
 use the probabilities the clinic is shown, at the training mix.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from training import metrics
 from training.metrics import Array
 
 RESAMPLES = 1000
+COMPARED = ("balanced_accuracy", "macro_auroc", "log_loss")
 Labels = NDArray[np.int64]
 
 
@@ -31,6 +32,14 @@ class Scored:
     def only(self, chosen: NDArray[np.bool_]) -> "Scored":
         """The rows chosen by a mask (N,)."""
         return Scored(self.logits[chosen], self.labels[chosen], self.lesions[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One way to score N cases: probabilities (N, K) at a balanced mix, and as the clinic sees."""
+
+    balanced: Array
+    shown: Array
 
 
 def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[str, Any]:
@@ -60,6 +69,7 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
                 metrics.mean(recalls),
                 metrics.accuracy(matrix),
                 metrics.accuracy(at_mix),
+                metrics.mean(metrics.precision(matrix)),
                 metrics.mean(metrics.f1(matrix)),
                 metrics.mean(areas),
                 malignancy_areas_of(weights)[1],
@@ -73,10 +83,10 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
             dtype=float,
         )
 
-    rows = _intervals(measure, scored.lesions, seed)
+    rows = intervals(measure, scored.lesions, seed)
     names = (
-        "balanced_accuracy", "accuracy", "accuracy_at_training_mix", "macro_f1", "macro_auroc",
-        "malignancy_auroc", "log_loss", "calibration_error",
+        "balanced_accuracy", "accuracy", "accuracy_at_training_mix", "macro_precision",
+        "macro_f1", "macro_auroc", "malignancy_auroc", "log_loss", "calibration_error",
     )  # fmt: skip
     per_class = [rows[len(names) + i * classes :][:classes] for i in range(4)]
     codes = CODES if classes == len(CODES) else ("BENIGN", "MALIGNANT")
@@ -99,50 +109,36 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
     }
 
 
-def compare(
-    arms: dict[str, Scored], calibration: Calibration, *, seed: int = 0
-) -> dict[str, dict[str, list[float | None] | None]]:
+def compare(arms: Mapping[str, Arm], labels: Labels, lesions: Labels) -> dict[str, Any]:
     """Balanced accuracy, macro AUROC and log loss of several ways to score the same cases.
 
-    Every arm but the first also gets its differences from the first, resampled together.
+    Every arm but the first also gets, in "minus", its differences from each arm before it. All arms
+    are resampled together, so an interval that leaves out zero tells two arms apart.
     """
-    first = next(iter(arms.values()))
-    labels = first.labels
-    balanced = [
-        metrics.both_classes(calibration.probabilities(s.logits, prior="balanced"))
-        for s in arms.values()
-    ]
-    shown = [metrics.both_classes(calibration.probabilities(s.logits)) for s in arms.values()]
-    areas_of = [metrics.RocAreas(scores, labels) for scores in balanced]
-    classes = balanced[0].shape[1]
+    scores = [(metrics.RocAreas(arm.balanced, labels), arm) for arm in arms.values()]
+    pairs = [(i, j) for i in range(len(scores)) for j in range(i)]
 
     def measure(weights: Array) -> Array:
-        rows = [
-            [
-                metrics.mean(
-                    metrics.recall(metrics.confusion(b.argmax(axis=1), labels, classes, weights))
-                ),
-                metrics.mean(areas(weights)),
-                metrics.log_loss(s, labels, weights),
-            ]
-            for b, s, areas in zip(balanced, shown, areas_of, strict=True)
-        ]
+        rows = []
+        for areas, arm in scores:
+            first = arm.balanced.argmax(axis=1)
+            matrix = metrics.confusion(first, labels, arm.balanced.shape[1], weights)
+            found = metrics.mean(metrics.recall(matrix)), metrics.mean(areas(weights))
+            rows.append((*found, metrics.log_loss(arm.shown, labels, weights)))
         table = np.array(rows, dtype=float)
-        return np.concatenate([table, table - table[0]]).ravel()
+        return np.concatenate([table, *(table[[i]] - table[[j]] for i, j in pairs)]).ravel()
 
-    values = _intervals(measure, first.lesions, seed)
-    names = ("balanced_accuracy", "macro_auroc", "log_loss")
-    result = {}
-    for i, arm in enumerate(arms):
-        own = dict(zip(names, values[3 * i :], strict=False))
-        apart = values[3 * (len(arms) + i) :]
-        better = {f"{name}_difference": v for name, v in zip(names, apart, strict=False)}
-        result[arm] = own | (better if i else {})
+    values = intervals(measure, lesions)
+    rows = [dict(zip(COMPARED, values[i:], strict=False)) for i in range(0, len(values), 3)]
+    names = list(arms)
+    result: dict[str, Any] = dict(zip(names, rows, strict=False))
+    for (i, j), apart in zip(pairs, rows[len(arms) :], strict=True):
+        result[names[i]].setdefault("minus", {})[names[j]] = apart
     return result
 
 
-def _intervals(
-    measure: Callable[[Array], Array], lesions: Labels, seed: int
+def intervals(
+    measure: Callable[[Array], Array], lesions: Labels, seed: int = 0
 ) -> list[list[float | None] | None]:
     """[value, low, high] of each metric, resampling whole lesions with replacement."""
     _, group = np.unique(lesions, return_inverse=True)

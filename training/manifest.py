@@ -34,12 +34,12 @@ class Manifest:
     notes: tuple[str, ...] = ()
 
 
-def read_isic(folder: Path) -> Manifest:
+def read_isic(folder: Path, *, without_unknown: bool = False) -> Manifest:
     """The manifest of a folder in ISIC 2019's layout; InvalidData lists all that is wrong in it.
 
     Expects one `*GroundTruth.csv`, one folder `*Input` with the photos as .jpg, and optionally one
     `*Metadata.csv`. Ids stay text, so that NA, 1e5 and 007 survive. A blank lesion id is a lesion
-    of its own.
+    of its own. Photos marked UNK are a problem, or left out with a note (`without_unknown`).
     """
     truth_file, photos, metadata_file = _find(folder)
     problems: list[str] = []
@@ -53,6 +53,13 @@ def read_isic(folder: Path) -> Manifest:
     _refuse_repeats(truth, truth_file, problems)
     if metadata is not None and metadata_file:
         _refuse_repeats(metadata, metadata_file, problems)
+    notes = []
+    if without_unknown and UNKNOWN in truth:
+        values = truth[[*CODES, UNKNOWN]].apply(pd.to_numeric, errors="coerce")
+        unknown = values[UNKNOWN].eq(1) & values[list(CODES)].eq(0).all(axis=1)
+        truth = truth[~unknown].reset_index(drop=True)
+        if count := int(unknown.sum()):
+            notes.append(f"{count} photos are marked UNK, none of the eight, and are left out.")
     diagnoses = _diagnoses(truth, truth_file, problems)
     paths = _paths(truth["image"], photos, problems)
     if problems:
@@ -68,7 +75,6 @@ def read_isic(folder: Path) -> Manifest:
     odd = table["image"][~table["day"].str.fullmatch(r"-?\d{0,6}")]
     if len(odd):
         raise InvalidData([f"The column day holds other than whole numbers: {_some(list(odd))}."])
-    notes = []
     if blank := int((table["lesion"] == "").sum()):
         notes.append(f"{blank} photos have no lesion id; each is counted as a lesion of its own.")
     table["lesion"] = table["lesion"].where(table["lesion"] != "", "photo " + table["image"])
@@ -80,6 +86,8 @@ def read_isic(folder: Path) -> Manifest:
 
 def _find(folder: Path) -> tuple[Path, Path, Path | None]:
     """The ground truth, the photo folder and the metadata, or InvalidData."""
+    if not folder.is_dir():
+        raise InvalidData([f"{folder} is not a folder."])
     truths = sorted(folder.glob("*GroundTruth.csv"))
     photos = [path for path in sorted(folder.glob("*Input")) if path.is_dir()]
     metadata = sorted(folder.glob("*Metadata.csv"))

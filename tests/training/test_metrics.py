@@ -6,7 +6,7 @@ from sklearn import metrics as reference
 
 from skinmodel.calibration import Calibration
 from training import metrics
-from training.evaluate import Scored, compare, report
+from training.evaluate import Arm, Scored, compare, report
 
 
 @pytest.fixture
@@ -79,8 +79,20 @@ def test_intervals_hold_their_value_and_follow_lesions(scored: Scored) -> None:
 
 def test_arms_are_compared_pairwise(scored: Scored) -> None:
     better = Scored(scored.logits + np.eye(8)[scored.labels], scored.labels, scored.lesions)
-    found = compare({"one": scored, "other": better}, Calibration())
-    value, low, high = found["other"]["log_loss_difference"]
-    assert value < 0 and high < 0
-    assert low < value
-    assert "log_loss_difference" not in found["one"]
+    sure = Calibration()
+
+    def arm(case: Scored) -> Arm:
+        mix = sure.probabilities(case.logits, prior="balanced")
+        return Arm(mix, sure.probabilities(case.logits))
+
+    arms = {"one": arm(scored), "other": arm(better), "third": arm(scored)}
+    found = compare(arms, scored.labels, scored.lesions)
+    value, low, high = found["other"]["minus"]["one"]["log_loss"]
+    assert low < value < high < 0
+    assert value == pytest.approx(
+        found["other"]["log_loss"][0] - found["one"]["log_loss"][0], abs=2e-4
+    )
+    assert "minus" not in found["one"]
+    # Resampled together: the same scores never differ, whatever lesions are drawn.
+    assert found["third"]["minus"]["one"]["macro_auroc"] == [0, 0, 0]
+    assert found["third"]["minus"]["other"]["log_loss"][1] > 0
