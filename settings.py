@@ -13,24 +13,33 @@ class Settings:
 
     data_dir: Path
     models_dir: Path
+    database_url: str
+    photos_url: str
     max_upload_bytes: int
     max_photos: int
 
 
 def load() -> Settings:
-    """Reads SKIN_DATA_DIR and SKIN_MODELS_DIR; a missing or empty variable means its default.
+    """Reads the variables SKIN_...; a missing or empty one means its default.
 
     Nothing is created: whoever writes first makes the folder.
     """
+    data_dir = _folder("SKIN_DATA_DIR", ROOT / "var")
     return Settings(
-        data_dir=_folder("SKIN_DATA_DIR", ROOT / "var"),
+        data_dir=data_dir,
         models_dir=_folder("SKIN_MODELS_DIR", ROOT / "assets" / "models"),
+        database_url=_text("SKIN_DATABASE_URL", f"sqlite:///{data_dir / 'records.sqlite'}"),
+        photos_url=_text("SKIN_PHOTOS_URL", str(data_dir / "photos")),
         # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_upload_bytes=25 * 1024 * 1024,
         max_photos=200,
     )
 
 
+def _text(variable: str, default: str) -> str:
+    return os.environ.get(variable, "").strip() or default
+
+
 def _folder(variable: str, default: Path) -> Path:
-    text = os.environ.get(variable, "").strip()
+    text = _text(variable, "")
     return Path(text).expanduser().resolve() if text else default

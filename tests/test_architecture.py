@@ -22,7 +22,11 @@ MAY_IMPORT = {
     "settings": set(),
 }
 # A library that is kept to a few rooms: streamlit to the screens, the database to the records.
-ONLY_IN = {"streamlit": {"app", "pages"}, "sqlalchemy": {"records"}}
+ONLY_IN = {
+    "streamlit": {"app", "pages"},
+    "sqlalchemy": {"records"},
+    "alembic": {"records"},
+}
 # Loading any of these from a file can run code from that file.
 PICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 # Measuring tools start processes with an environment of their own; tests may do all of this.

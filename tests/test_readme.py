@@ -26,7 +26,7 @@ COMMANDS = [
 ]
 OURS = ("skinmodel", "training")
 OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w.-])"
-PACKAGES = ("benchmarks", "pages", "skinmodel", "training")  # listed module by module
+PACKAGES = ("benchmarks", "pages", "records", "skinmodel", "training")  # listed module by module
 NUMBER = r"\d+\.\d+"
 
 # Hosts of package registries, and folders of one person's machine. Written so that these lines

@@ -25,3 +25,14 @@ def test_folders_come_from_the_environment_and_are_absolute(
     assert loaded.data_dir == tmp_path.resolve() / "clinic"
     assert loaded.models_dir == Path.home().resolve() / "models"
     assert not loaded.data_dir.exists()
+
+
+def test_the_records_lie_in_the_data_folder_by_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("SKIN_DATABASE_URL", raising=False)
+    monkeypatch.setenv("SKIN_PHOTOS_URL", "s3://clinic/photos")
+    loaded = settings.load()
+    assert loaded.database_url == f"sqlite:///{tmp_path.resolve()}/records.sqlite"
+    assert loaded.photos_url == "s3://clinic/photos"

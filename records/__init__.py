@@ -1,0 +1,1 @@
+"""Patients, lesions, visits, photos and what was decided: knows people, not tensors."""
