@@ -4,6 +4,7 @@ import argparse
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from tqdm import tqdm
 import settings
 from skinmodel.bundle import CARD
 from training.candidate import make_candidate
-from training.config import InvalidConfig, TrainConfig, read_object
+from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
+from training.loop import Log
 from training.manifest import InvalidData
-from training.objective import TrainingFailed
-from training.run import counts, open_run, train
+from training.ranks import READY, WORKING, Ranks, joined
+from training.run import Run, counts, open_run, train
+
+SIGN_OF_LIFE = 5.0  # seconds between two words to the processes that wait
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,36 +46,27 @@ def main(arguments: list[str] | None = None) -> int:
     except TrainingFailed as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        return 1
 
 
 def _fit(given: argparse.Namespace) -> int:
     config = TrainConfig.read(given.config) if given.config else TrainConfig()
     about = read_object(given.about) if given.about else {}
-    with tqdm(desc="decoding", unit="photo", file=sys.stderr) as bar:
-
-        def decoded(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        cache = settings.load().data_dir / "cache"
-        run = open_run(
-            data=given.data, folder=given.out, config=config, cache=cache, progress=decoded
-        )
-    for note in run.notes:
-        print(note)
-    for split, count in counts(run.table).items():
-        print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")
-
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    if not train(run, init=given.init, log=_print, stop=lambda: stopped):
-        print("Stopped. The same command goes on after the last whole epoch.")
+    with joined() as ranks:
+        run = _open(given, config, ranks)
+        if ranks.writes:
+            for note in run.notes:
+                print(note)
+            for split, count in counts(run.table).items():
+                print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")
+        log = _print if ranks.writes else _quiet
+        done = _trained(run, given.init, log, ranks)
+    if not ranks.writes:
+        return 0 if done else 1
+    if not done:
+        print("Stopped. The same command goes on from here.")
         return 1
     folder = given.out / "models" / given.version
     if folder.exists():
@@ -85,6 +80,50 @@ def _fit(given: argparse.Namespace) -> int:
     return 0
 
 
+def _open(given: argparse.Namespace, config: TrainConfig, ranks: Ranks) -> Run:
+    """The run, whose cache the first process makes while the others wait."""
+    with tqdm(desc="decoding", unit="photo", file=sys.stderr, disable=not ranks.writes) as bar:
+        told = time.monotonic()
+
+        def decoded(done: int, total: int) -> None:
+            nonlocal told
+            bar.total = total
+            bar.update(done - bar.n)
+            if ranks.writes and time.monotonic() - told > SIGN_OF_LIFE:
+                ranks.told(WORKING)
+                told = time.monotonic()
+
+        if not ranks.writes:
+            ranks.wait()
+        run = open_run(
+            data=given.data,
+            folder=given.out,
+            config=config,
+            cache=settings.load().data_dir / "cache",
+            progress=decoded,
+            ranks=ranks,
+        )
+        if ranks.writes:
+            ranks.told(READY)
+    return run
+
+
+def _trained(run: Run, init: Path | None, log: Log, ranks: Ranks) -> bool:
+    """Train; Ctrl-C and SIGTERM end it after the batch, and only here."""
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        return train(run, init=init, log=log, stop=lambda: stopped, ranks=ranks)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
 def _command(given: argparse.Namespace) -> str:
     """The command as a card may show it: file names without this machine's folders."""
     parts = ["python -m training fit", f"--data {given.data.name}", f"--out {given.out.name}"]
@@ -96,6 +135,10 @@ def _command(given: argparse.Namespace) -> str:
     return " ".join([*parts, f"--version {given.version}"])
 
 
+def _quiet(_: dict[str, Any]) -> None:
+    """The other processes leave the talking to the first."""
+
+
 def _print(line: dict[str, Any]) -> None:
     """One line a person can read for each line of history."""
     if line["stage"] != "epoch":
@@ -104,10 +147,12 @@ def _print(line: dict[str, Any]) -> None:
     print(
         f"epoch {line['epoch']}/{line['epochs']} at {line['size']} px: loss {line['loss']:.3f}, "
         f"balanced accuracy {line['balanced_accuracy']:.3f}, "
-        f"{line['images_per_second']:.0f} images/s, {line['seconds_left'] / 60:.0f} min left",
+        f"{line['images_per_second']:.0f} images/s, waiting for photos "
+        f"{line['waiting_for_photos']:.0%} of the time, {line['seconds_left'] / 60:.0f} min left",
         flush=True,
     )
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     sys.exit(main())

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 
 import cv2
@@ -14,6 +15,7 @@ from torch import Tensor
 from training.augment import augment
 from training.config import TrainConfig
 from training.dataset import Cache, Pixels
+from training.ranks import ALONE, Ranks
 from training.visits import in_order, visits_of
 
 
@@ -21,9 +23,9 @@ from training.visits import in_order, visits_of
 class Batch:
     """N photos of B lesions. Series index the photos, so that none is computed twice.
 
-    `pixels` (N, 3, S, S) uint8; `labels` (N,) int64; `series` and `visit` (B, P) int64, index and
-    visit of each photo of each lesion in time order, -1 for padding; `days` (B, T) float32 since
-    the first visit, NaN where unknown.
+    `pixels` (N, 3, S, S) uint8, of several processes only this one's share; `labels` (N,) int64;
+    `series` and `visit` (B, P) int64, index and visit of each photo of each lesion in time order,
+    -1 for padding; `days` (B, T) float32 since the first visit, NaN where unknown.
     """
 
     pixels: Tensor
@@ -51,25 +53,34 @@ class Lesions:
 
 
 def epoch_batches(
-    lesions: Lesions, cache: Cache, config: TrainConfig, epoch: int, *, threads: int = 1
+    lesions: Lesions,
+    cache: Cache,
+    config: TrainConfig,
+    epoch: int,
+    *,
+    begin: int = 0,
+    threads: int = 1,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Batch]:
-    """One epoch's batches, the next ones prepared while one is used.
+    """One epoch's batches from the one numbered `begin`, the next prepared while one is used.
 
-    Every photo's change depends on seed, epoch and photo alone, so threads change nothing.
+    Every photo's change depends on seed, epoch and photo alone, so neither threads nor processes
+    nor where an epoch is taken up again change anything.
     """
     cv2.setNumThreads(1)
-    plan = deque(_plan(lesions, config, epoch))
+    load = partial(_load, cache=cache, config=config, epoch=epoch, ranks=ranks)
+    plan = deque(_plan(lesions, config, epoch)[begin:])
     waiting: deque[Future[Batch]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         while plan or waiting:
             while plan and len(waiting) < 2 + threads:
-                waiting.append(pool.submit(_load, plan.popleft(), cache, config, epoch))
+                waiting.append(pool.submit(load, plan.popleft()))
             yield waiting.popleft().result()
 
 
-def batches_per_epoch(lesions: Lesions, config: TrainConfig) -> int:
-    """Number of batches of the first epoch; later ones differ by a few."""
-    return len(_plan(lesions, config, 0))
+def batches_per_epoch(lesions: Lesions, config: TrainConfig, epoch: int = 0) -> int:
+    """Number of batches of an epoch; epochs differ by a few."""
+    return len(_plan(lesions, config, epoch))
 
 
 @dataclass(frozen=True)
@@ -104,9 +115,11 @@ def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Plann
     return batches
 
 
-def _load(planned: list[_Planned], cache: Cache, config: TrainConfig, epoch: int) -> Batch:
+def _load(
+    planned: list[_Planned], *, cache: Cache, config: TrainConfig, epoch: int, ranks: Ranks
+) -> Batch:
     """Read and augment the photos of one batch."""
-    pixels: list[Pixels] = []
+    photos: list[int] = []
     labels: list[int] = []
     size = config.size_at(epoch)
     longest = max(len(lesion.photos) for lesion in planned)
@@ -117,10 +130,16 @@ def _load(planned: list[_Planned], cache: Cache, config: TrainConfig, epoch: int
         visit[row, : len(visits)] = torch.tensor(visits)
         days[row, : len(since)] = torch.tensor(since)
         for place, photo in enumerate(lesion.photos):
-            series[row, place] = len(pixels)
-            random = np.random.default_rng((config.seed, epoch, photo))
-            pixels.append(augment(np.asarray(cache[photo]), size, random, config.augmentation))
+            series[row, place] = len(photos)
+            photos.append(photo)
             labels.append(lesion.label)
-    stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+
+    def changed(photo: int) -> Pixels:
+        random = np.random.default_rng((config.seed, epoch, photo))
+        return augment(np.asarray(cache[photo]), size, random, config.augmentation)
+
+    pixels = torch.from_numpy(np.stack([changed(p) for p in photos[ranks.share(len(photos))]]))
+    if ranks.device.type == "cuda":
+        pixels = pixels.pin_memory()  # so that copying to the GPU needs no waiting
     days = days[:, : int(visit.max()) + 1]
-    return Batch(stacked, torch.tensor(labels), series, visit, days)
+    return Batch(pixels.permute(0, 3, 1, 2), torch.tensor(labels), series, visit, days)

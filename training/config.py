@@ -27,6 +27,10 @@ def read_object(path: Path) -> dict[str, Any]:
     return values
 
 
+class TrainingFailed(RuntimeError):
+    """Training cannot go on; the text says why."""
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """What a run needs besides its data; the same values give the same model.

@@ -65,6 +65,6 @@ def _step_seconds(trial: CnnLstm, layout: Layout, photos: Tensor) -> float:
     """Seconds of one forward and backward pass."""
     started = time.perf_counter()
     layout.features(trial, photos).sum().backward()
-    if photos.device.type == "cuda":
-        torch.cuda.synchronize()
+    if photos.device.type != "cpu":
+        torch.accelerator.synchronize()
     return time.perf_counter() - started

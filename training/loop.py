@@ -3,36 +3,59 @@
 import copy
 import json
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from skinmodel.network import CnnLstm
-from training.batches import Lesions, batches_per_epoch, epoch_batches
+from training.batches import Batch, Lesions, batches_per_epoch, epoch_batches
+from training.batchnorm import synced
 from training.checkpoint import (
+    append_line,
     load_tensors,
     module_tensors,
     optimizer_tensors,
     restore_module,
     restore_optimizer,
     save_tensors,
+    write_atomically,
 )
-from training.config import TrainConfig
+from training.config import TrainConfig, TrainingFailed
 from training.dataset import Cache
-from training.layout import Layout, fastest
+from training.layout import LAYOUTS, Layout, fastest
 from training.metrics import balanced_accuracy, balanced_log_loss, probabilities
 from training.objective import class_shares
+from training.ranks import ALONE, Ranks
 from training.scoring import photo_logits
 from training.step import Learner, new_optimizer, take
 
 LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.jsonl"
 WARM_UP = 0.05  # share of the steps with a rising learning rate
+SAVE_EVERY = 600.0  # seconds that a kill may cost at most, where an epoch takes longer
+CHECK_EVERY = 16  # steps between two looks at the loss, for which a GPU has to be waited for
 
 Log = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run has come: whole epochs, then batches, photos and summed loss of the next one.
+
+    `step` counts all batches so far, `best` is the best balanced accuracy.
+    """
+
+    epoch: int = 0
+    best: float = -1.0
+    step: int = 0
+    batch: int = 0
+    photos: int = 0
+    loss: float = 0.0
 
 
 def fit(
@@ -45,6 +68,7 @@ def fit(
     run: Path,
     log: Log,
     stop: Callable[[], bool] = lambda: False,
+    ranks: Ranks = ALONE,
 ) -> bool:
     """Train to the last epoch, or go on where this run folder stands; False if stopped before.
 
@@ -52,72 +76,180 @@ def fit(
     training photos are added to the logits, so the bare logits are those of a balanced mix.
     Writes `last.safetensors`, `best.safetensors` (averaged weights) and `history.jsonl` in `run`.
     """
-    device = next(network.parameters()).device
-    log_prior = class_shares(train, config.model.outputs).log().to(device)
-    frozen = _freeze(network, config.frozen)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = new_optimizer(network, config)
-    steps = config.epochs * batches_per_epoch(train, config)
-    layout, begun, best, step = _resume(run, network, average, optimizer)
-    if layout is None:
-        largest = max(side for _, side in config.sizes)
-        layout, speeds = fastest(network, batch=config.batch, size=largest, device=device)
-        log({"stage": "layout", "chosen": vars(layout), "images_per_second": speeds})
-    layout.arrange(network)
-    layout.arrange(average)
-    learner = Learner(network, average, optimizer, layout, log_prior)
+    saved = load_tensors(run / LAST) if (run / LAST).exists() else None
+    standing = _standing(saved[1]) if saved else Standing()
+    if ranks.any(ranks.told(standing.step) != standing.step):
+        raise TrainingFailed("The processes of this run see different run folders.")
+    _freeze(network, config.frozen)
+    layout = Layout(**saved[1]["layout"]) if saved else _measured(network, config, ranks, log)
+    learner, frozen = _learner(network, train, config, layout, ranks)
+    if saved:
+        restore_module("network", network, saved[0])
+        restore_module("average", learner.average, saved[0])
+        restore_optimizer(learner.optimizer, saved[0])
+    if ranks.writes:
+        _drop_lines(run / HISTORY, standing.epoch)
 
-    spent = 0.0
-    for epoch in range(begun, config.epochs):
-        started = time.perf_counter()
-        torch.manual_seed(config.seed * 1_000_003 + epoch)  # dropout, the same after a resume
+    def save(standing: Standing) -> None:
+        if ranks.writes:
+            tensors = module_tensors("network", network)
+            tensors |= module_tensors("average", learner.average)
+            tensors |= optimizer_tensors(learner.optimizer)
+            save_tensors(run / LAST, tensors, asdict(standing) | {"layout": vars(layout)})
+
+    begun, spent = standing.epoch + _share(standing, train, config), 0.0
+    for epoch in range(standing.epoch, config.epochs):
+        started, before = time.perf_counter(), standing.photos
         network.train()
         frozen.eval()
-        seen, total = 0, 0.0
-        for batch in epoch_batches(train, cache, config, epoch):
-            if stop():
-                return False
-            rate = config.learning_rate * _schedule(step / steps)
-            loss = take(learner, batch, config, step=step, rate=rate)
-            step += 1
-            seen += len(batch.labels)
-            total += loss * len(batch.labels)
+        batches = _Timed(
+            epoch_batches(
+                train, cache, config, epoch,
+                begin=standing.batch, threads=_threads(ranks), ranks=ranks,
+            )
+        )  # fmt: skip
+        standing, whole = _epoch(learner, batches, config, standing, train, save, stop)
+        if not whole:
+            save(standing)
+            return False
         trained = time.perf_counter() - started
 
-        scores = _validate(average, cache, validation, config)
+        scores = _validate(learner.average, cache, validation, config, ranks)
         spent += time.perf_counter() - started
-        left = spent / (epoch + 1 - begun) * (config.epochs - epoch - 1)
         line = {
             "stage": "epoch",
             "epoch": epoch + 1,
             "epochs": config.epochs,
             "size": config.size_at(epoch),
-            "loss": total / seen,
+            "loss": standing.loss / standing.photos,
             **scores,
-            "images_per_second": seen / trained,
-            "seconds_left": left,
+            "images_per_second": (standing.photos - before) / trained,
+            "waiting_for_photos": batches.waited / trained,
+            "seconds_left": spent / (epoch + 1 - begun) * (config.epochs - epoch - 1),
         }
-        if scores["balanced_accuracy"] > best:
-            best = scores["balanced_accuracy"]
-            save_tensors(run / BEST, average.state_dict(), line)
-        tensors = module_tensors("network", network) | module_tensors("average", average)
-        numbers = {"epoch": epoch + 1, "best": best, "step": step, "layout": vars(layout)}
-        save_tensors(run / LAST, tensors | optimizer_tensors(optimizer), numbers)
-        with (run / HISTORY).open("a") as history:
-            history.write(json.dumps(line) + "\n")
+        best = max(standing.best, scores["balanced_accuracy"])
+        if best > standing.best and ranks.writes:
+            save_tensors(run / BEST, learner.average.state_dict(), line)
+        standing = Standing(epoch=epoch + 1, best=best, step=standing.step)
+        # The line first: one too many is dropped by whoever goes on, a missing one would be lost.
+        if ranks.writes:
+            append_line(run / HISTORY, json.dumps(line))
+        save(standing)
         log(line)
     return True
 
 
+def _epoch(
+    learner: Learner,
+    batches: Iterator[Batch],
+    config: TrainConfig,
+    standing: Standing,
+    train: Lesions,
+    save: Callable[[Standing], None],
+    stop: Callable[[], bool],
+) -> tuple[Standing, bool]:
+    """Learn from the rest of an epoch; False if stopped in it."""
+    steps = config.epochs * batches_per_epoch(train, config)
+    total = learner.log_prior.new_tensor(standing.loss, dtype=torch.float64)
+    saved = time.perf_counter()
+    for batch in batches:
+        if learner.ranks.any(stop()):
+            return replace(standing, loss=_finite(total)), False
+        # Dropout, the same after a resume and in all processes.
+        torch.manual_seed(config.seed * 1_000_003 + standing.step)
+        rate = config.learning_rate * _schedule(standing.step / steps)
+        photos = len(batch.labels)
+        total += photos * take(learner, batch, config, step=standing.step, rate=rate)
+        standing = replace(
+            standing,
+            step=standing.step + 1,
+            batch=standing.batch + 1,
+            photos=standing.photos + photos,
+        )
+        if standing.batch % CHECK_EVERY == 0:
+            _finite(total)
+        if time.perf_counter() - saved > SAVE_EVERY:
+            standing = replace(standing, loss=_finite(total))
+            save(standing)
+            saved = time.perf_counter()
+    return replace(standing, loss=_finite(total)), True
+
+
+class _Timed:
+    """An iterator that counts the seconds its user waits for it."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self.waited = 0.0
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        asked = time.perf_counter()
+        try:
+            return next(self._batches)
+        finally:
+            self.waited += time.perf_counter() - asked
+
+
+def _finite(total: Tensor) -> float:
+    """The summed loss; TrainingFailed if it is no number."""
+    value = total.item()
+    if not math.isfinite(value):
+        raise TrainingFailed("The loss stopped being a number. A lower learning rate may help.")
+    return float(value)
+
+
+def _measured(network: CnnLstm, config: TrainConfig, ranks: Ranks, log: Log) -> Layout:
+    """The layout that is fastest for this process's share of a batch, the same in all."""
+    device = next(network.parameters()).device
+    largest = max(side for _, side in config.sizes)
+    batch = math.ceil(config.batch / ranks.count)
+    layout, speeds = fastest(network, batch=batch, size=largest, device=device)
+    layout = LAYOUTS[ranks.told(LAYOUTS.index(layout))]
+    log({"stage": "layout", "chosen": vars(layout), "images_per_second": speeds})
+    return layout
+
+
+def _learner(
+    network: CnnLstm, train: Lesions, config: TrainConfig, layout: Layout, ranks: Ranks
+) -> tuple[Learner, nn.Module]:
+    """What a step changes, and the blocks that no step changes."""
+    if ranks.count > 1:
+        synced(network)
+    frozen = _freeze(network, config.frozen)
+    average = copy.deepcopy(network).eval().requires_grad_(False)
+    layout.arrange(network)
+    layout.arrange(average)
+    device = next(network.parameters()).device
+    log_prior = class_shares(train, config.model.outputs).log().to(device)
+    optimizer = new_optimizer(network, config)
+    return Learner(network, average, optimizer, layout, log_prior, ranks), frozen
+
+
+def _threads(ranks: Ranks) -> int:
+    """Threads that prepare photos: one beside a CPU's network, for a GPU a share of the cores."""
+    if ranks.device.type == "cpu":
+        return 1
+    return max(1, min(16, (os.cpu_count() or 1) // ranks.count))
+
+
+def _share(standing: Standing, train: Lesions, config: TrainConfig) -> float:
+    """How much of the epoch that was begun is done."""
+    return standing.batch / batches_per_epoch(train, config, standing.epoch)
+
+
 def _validate(
-    network: CnnLstm, cache: Cache, lesions: Lesions, config: TrainConfig
+    network: CnnLstm, cache: Cache, lesions: Lesions, config: TrainConfig, ranks: Ranks
 ) -> dict[str, float]:
     """Balanced accuracy and log loss of single photos under a balanced mix."""
     indices = [photo for photos in lesions.photos for photo in photos]
     labels = [
         label for photos, label in zip(lesions.photos, lesions.labels, strict=True) for _ in photos
     ]
-    logits = photo_logits(network, cache, indices, config.preparation)
+    mine = photo_logits(network, cache, indices[ranks.share(len(indices))], config.preparation)
+    logits = ranks.gather(torch.from_numpy(mine), len(indices)).numpy()
     scores = probabilities(logits)
     return {
         "balanced_accuracy": balanced_accuracy(scores, labels),
@@ -138,18 +270,14 @@ def _schedule(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP))))
 
 
-def _resume(
-    run: Path, network: CnnLstm, average: CnnLstm, optimizer: torch.optim.Optimizer
-) -> tuple[Layout | None, int, float, int]:
-    """Layout, next epoch, best score and step of the last checkpoint, or those of a new run."""
-    if not (run / LAST).exists():
-        return None, 0, -1.0, 0
-    tensors, numbers = load_tensors(run / LAST)
-    restore_module("network", network, tensors)
-    restore_module("average", average, tensors)
-    restore_optimizer(optimizer, tensors)
-    # A kill between history and checkpoint leaves a line too many.
-    if (run / HISTORY).exists():
-        lines = (run / HISTORY).read_text().splitlines(keepends=True)[: numbers["epoch"]]
-        (run / HISTORY).write_text("".join(lines))
-    return Layout(**numbers["layout"]), numbers["epoch"], numbers["best"], numbers["step"]
+def _standing(numbers: dict[str, Any]) -> Standing:
+    """Where a checkpoint stands; one of an earlier version knows whole epochs only."""
+    return Standing(**{f.name: numbers[f.name] for f in fields(Standing) if f.name in numbers})
+
+
+def _drop_lines(history: Path, epochs: int) -> None:
+    """Drop what a kill between a line of history and its checkpoint left over."""
+    if history.exists():
+        lines = history.read_text().splitlines(keepends=True)
+        if len(lines) > epochs:
+            write_atomically(history, "".join(lines[:epochs]))

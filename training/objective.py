@@ -8,12 +8,9 @@ from torch import Tensor
 
 from skinmodel.network import CnnLstm
 from training.batches import Batch, Lesions
-from training.config import TrainConfig
+from training.config import TrainConfig, TrainingFailed
 from training.layout import Layout
-
-
-class TrainingFailed(RuntimeError):
-    """Training cannot go on; the text says why."""
+from training.ranks import ALONE, Ranks
 
 
 def class_shares(lesions: Lesions, outputs: int) -> Tensor:
@@ -28,13 +25,21 @@ def class_shares(lesions: Lesions, outputs: int) -> Tensor:
 
 
 def batch_loss(
-    network: CnnLstm, layout: Layout, config: TrainConfig, batch: Batch, log_prior: Tensor
+    network: CnnLstm,
+    layout: Layout,
+    config: TrainConfig,
+    batch: Batch,
+    log_prior: Tensor,
+    ranks: Ranks = ALONE,
 ) -> Tensor:
-    """Every photo by itself, and every series after each further visit."""
+    """Every photo by itself, and every series after each further visit.
+
+    Each process brings the features of its own photos, and all compute the loss of the whole batch.
+    """
     device = log_prior.device
-    photos = config.preparation.normalise(batch.pixels.to(device))
-    pooled = layout.features(network, photos)  # (N, F)
-    labels = batch.labels.to(device)
+    photos = config.preparation.normalise(batch.pixels.to(device, non_blocking=True))
+    pooled = ranks.gather(layout.features(network, photos), len(batch.labels))  # (N, F)
+    labels = batch.labels.to(device, non_blocking=True)
 
     def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         adjusted = logits + log_prior
@@ -44,13 +49,16 @@ def batch_loss(
 
     alone = network.forward_pooled(pooled[:, None], labels.new_zeros(len(labels), 1))[:, 0]
     loss = cross_entropy(alone, labels)
-    series, visit, days = (t.to(device) for t in with_repeats(batch, config.repeat_share))
+    series, visit, days = with_repeats(batch, config.repeat_share)
     if visit.max() > 0:
+        # Which outputs count is worked out before the tensors leave the CPU: asking a GPU waits.
+        visits = visit.amax(dim=1)  # (B,), without the first
+        real = torch.arange(int(visits.max())) < visits[:, None]
+        lesion, place = (index.to(device) for index in real.nonzero(as_tuple=True))
+        series, visit, days = (t.to(device, non_blocking=True) for t in (series, visit, days))
         later = network.forward_pooled(pooled[series.clamp(min=0)], visit, days)[:, 1:]
-        visits = visit.amax(dim=1) + 1  # (B,)
-        real = torch.arange(1, later.shape[1] + 1, device=device) < visits[:, None]
-        owners = labels[series[:, :1]].expand_as(real)
-        loss = loss + config.series_weight * cross_entropy(later[real], owners[real])
+        owners = labels[series[lesion, 0]]
+        loss = loss + config.series_weight * cross_entropy(later[lesion, place], owners)
     return loss
 
 

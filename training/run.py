@@ -1,7 +1,6 @@
 """One run, from a data folder to a trained network in a run folder."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import nan
@@ -22,6 +21,7 @@ from training.config import InvalidConfig, TrainConfig
 from training.dataset import Cache, open_cache
 from training.loop import Log, fit
 from training.manifest import InvalidData, Manifest, read_isic
+from training.ranks import ALONE, Ranks
 from training.splits import Split, assign
 
 CONFIG, MANIFEST = "config.json", "manifest.csv"
@@ -64,8 +64,11 @@ def open_run(
     config: TrainConfig,
     cache: Path,
     progress: Callable[[int, int], None],
+    ranks: Ranks = ALONE,
 ) -> Run:
     """A new run folder for this data, or the same one again; InvalidConfig if it is another's.
+
+    Only one process writes in the folder.
 
     Lesions photographed on several known days make the network read the days.
     """
@@ -89,10 +92,9 @@ def open_run(
         folder=cache,
         progress=progress,
     )
-    write_atomically(saved, json.dumps(config.to_dict(), indent=1))
-    part = folder / (MANIFEST + ".part")
-    table.to_csv(part, index=False)
-    os.replace(part, folder / MANIFEST)
+    if ranks.writes:
+        write_atomically(saved, json.dumps(config.to_dict(), indent=1))
+        write_atomically(folder / MANIFEST, table.to_csv(index=False))
     return Run(folder, config, table, pixels, manifest.notes)
 
 
@@ -108,18 +110,25 @@ def new_network(config: TrainConfig, init: Path | None, device: torch.device) ->
     return network.to(device)
 
 
-def train(run: Run, *, init: Path | None, log: Log, stop: Callable[[], bool]) -> bool:
+def train(
+    run: Run,
+    *,
+    init: Path | None,
+    log: Log,
+    stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
+) -> bool:
     """Train the run to its end, or go on with it; False if it was stopped before."""
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     return fit(
         config=run.config,
-        network=new_network(run.config, init, device),
+        network=new_network(run.config, init, ranks.device),
         cache=run.cache,
         train=run.lesions("train"),
         validation=run.lesions("validation"),
         run=run.folder,
         log=log,
         stop=stop,
+        ranks=ranks,
     )
 
 

@@ -1,6 +1,5 @@
 """One step of training: loss, gradients, optimizer and averaged weights."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,8 @@ from skinmodel.network import CnnLstm
 from training.batches import Batch
 from training.config import TrainConfig
 from training.layout import Layout
-from training.objective import TrainingFailed, batch_loss
+from training.objective import batch_loss
+from training.ranks import ALONE, Ranks
 
 LARGEST_GRADIENT = 5.0  # norm over all weights
 
@@ -25,6 +25,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     layout: Layout
     log_prior: Tensor
+    ranks: Ranks = ALONE
 
 
 def new_optimizer(network: CnnLstm, config: TrainConfig) -> torch.optim.Optimizer:
@@ -37,31 +38,36 @@ def new_optimizer(network: CnnLstm, config: TrainConfig) -> torch.optim.Optimize
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def take(learner: Learner, batch: Batch, config: TrainConfig, *, step: int, rate: float) -> float:
+def take(learner: Learner, batch: Batch, config: TrainConfig, *, step: int, rate: float) -> Tensor:
     """Learn from a batch at this learning rate, and return its loss before; `step` from 0.
 
-    TrainingFailed if the loss is no number.
+    The loss stays on its device, where reading it would make the CPU wait; it is no number if it
+    or a gradient is none.
     """
     for group in learner.optimizer.param_groups:
         group["lr"] = rate
-    loss = batch_loss(learner.network, learner.layout, config, batch, learner.log_prior)
-    value = loss.item()
-    if not math.isfinite(value):
-        raise TrainingFailed("The loss stopped being a number. A lower learning rate may help.")
+    network, ranks = learner.network, learner.ranks
+    loss = batch_loss(network, learner.layout, config, batch, learner.log_prior, ranks)
     learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(learner.network.parameters(), LARGEST_GRADIENT)
+    ranks.sum_gradients(network.backbone, network)
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
     learner.optimizer.step()
     # The average follows fast at first, while the weights are still far from anything.
-    _average(learner.average, learner.network, min(config.average, (2 + step) / (11 + step)))
-    return value
+    _average(learner.average, network, min(config.average, (2 + step) / (11 + step)))
+    return loss.detach() + 0 * norm  # infinity times 0 is no number
 
 
 @torch.no_grad()
 def _average(average: CnnLstm, network: CnnLstm, decay: float) -> None:
     """Move the averaged weights and batch-norm statistics towards the current ones."""
-    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(new, 1 - decay)
-        else:
+    pairs = list(zip(_tensors(average), _tensors(network), strict=True))
+    moving = [(kept, new) for kept, new in pairs if kept.is_floating_point()]
+    torch._foreach_lerp_([kept for kept, _ in moving], [new for _, new in moving], 1 - decay)
+    for kept, new in pairs:
+        if not kept.is_floating_point():
             kept.copy_(new)
+
+
+def _tensors(network: CnnLstm) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
