@@ -17,6 +17,7 @@ class Settings:
     photos_url: str
     max_upload_bytes: int
     max_photos: int
+    max_analysis_seconds: float
 
 
 def load() -> Settings:
@@ -33,6 +34,8 @@ def load() -> Settings:
         # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_upload_bytes=25 * 1024 * 1024,
         max_photos=200,
+        # Two hundred photos take about ten on one slow core; more than this is no answer any more.
+        max_analysis_seconds=90,
     )
 
 

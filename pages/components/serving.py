@@ -1,5 +1,6 @@
-"""What all sessions share: the settings, the model in use, and the processes that read photos."""
+"""What all sessions share: settings, the model in use, the readers of photos, and the cores."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 import settings
 from skinmodel import registry
 from skinmodel.bundle import Model, load_model
+from skinmodel.deadline import Places
 from skinmodel.decoder import Decoder
 
 limits = settings.load
@@ -27,3 +29,9 @@ def _model(folder: Path, changed_at: int) -> Model:
 def decoder() -> Decoder:
     """The child processes that decode photos, started when the first photo comes."""
     return Decoder(max_bytes=settings.load().max_upload_bytes)
+
+
+@st.cache_resource(show_spinner=False)
+def places() -> Places:
+    """Room for as many analyses at a time as there are cores, and for two on a single one."""
+    return Places(max(2, os.cpu_count() or 1))
