@@ -2,16 +2,18 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from pages.components import card, examples, menu, serving, trend, uploads, viewer
+from pages.components import card, examples, listing, menu, serving, trend, uploads, viewer
 from pages.components import tray as trays
 from pages.components.tray import Result, Tray
 from pages.components.words import count, span
-from skinmodel.analysis import AnalysisFailed, analyse
+from skinmodel.analysis import NO_RESULT, AnalysisFailed, analyse
 from skinmodel.bundle import Model
+from skinmodel.deadline import Overdue
 from skinmodel.export import DISCLAIMER, long_date
 from skinmodel.series import arrange
 from skinmodel.weights import InvalidModel
@@ -27,14 +29,17 @@ def examine(model: Model, tray: Tray) -> None:
         run(model, tray)
     result = tray.results.get(tray.shown) if tray.shown else None
     outdated = result is not None and tray.key(model) != tray.shown
-    if outdated:
-        say_outdated(tray)
     if result:
+        with st.container():  # there even when empty, so that the viewer keeps its place
+            if outdated:
+                say_outdated(tray)
         show(model, result)
-        st.subheader("Photos", anchor=False)
+        st.header("Photos", anchor=False)
         take_in(tray, "Add photos of the same lesion: JPEG, PNG or WebP")
     else:
         st.title("Examine a lesion", anchor=False)
+        if tray.failure:
+            st.error(tray.failure)
         left, right = st.columns([3, 2], gap="large")
         with left:
             if not tray.items:
@@ -46,7 +51,7 @@ def examine(model: Model, tray: Tray) -> None:
         viewer.preload()
     if tray.items or tray.removed:
         action = f"Analyse {count(len(tray.items), 'photo')}"
-        uploads.listing(tray, action="Analyse again" if outdated else "" if result else action)
+        listing.photos(tray, action="Analyse again" if outdated else "" if result else action)
 
 
 def take_in(tray: Tray, label: str) -> None:
@@ -76,32 +81,47 @@ def say_outdated(tray: Tray) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning("The result below is outdated: photos, dates or the model have changed.")
         if tray.items:
-            uploads.analyse(tray, "Analyse again", key="analyse-again")
+            listing.analyse(tray, "Analyse again", key="analyse-again")
 
 
 def run(model: Model, tray: Tray) -> None:
     """Analyses the photos, or finds the result of the very same photos and dates."""
     key = tray.key(model)
+    tray.failure = ""
     if key in tray.results:
         tray.shown, tray.wanted = key, False
         return
-    slot = st.empty()
-    with slot.container():
-        viewer.view(viewer.waiting(arrange(tray.series())), key="waiting")
-        bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
+    seconds = serving.limits().max_analysis_seconds
+    progress = wait_for(tray)
     try:
-        analysis = analyse(model, tray.series(), refused=tray.missing, progress=bar.progress)
-    except AnalysisFailed as error:
+        analysis = serving.places().run(
+            lambda report: analyse(model, tray.series(), refused=tray.missing, progress=report),
+            seconds=seconds,
+            progress=progress,
+        )
+    except (AnalysisFailed, Overdue) as error:
         reference = secrets.token_hex(2).upper()
-        log.error("Reference %s: the analysis failed", reference)
-        slot.error(f"{error} Nothing was lost. Reference {reference}")
+        log.error("Reference %s: the analysis failed: %s", reference, error or "too slow")
+        late = f" It took longer than {seconds:.0f} seconds." if isinstance(error, Overdue) else ""
+        tray.failure = f"{NO_RESULT}{late} Nothing was lost. Reference {reference}"
         tray.shown, tray.wanted = None, False
-        return
-    log.info("Analysed %d photos in %.2f s", len(tray.items), analysis.timings["total"])
-    result = tray.keep(key, analysis)
-    view(result, pages_of(result)[-1])  # takes a moment, in which the photo shall not vanish
-    tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
-    slot.empty()
+    else:
+        log.info("Analysed %d photos in %.2f s", len(tray.items), analysis.timings["total"])
+        result = tray.keep(key, analysis)
+        view(result, pages_of(result)[-1])  # takes a moment, in which the photo shall not vanish
+        tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
+    st.rerun()
+
+
+def wait_for(tray: Tray) -> Callable[[float, str], None]:
+    """The photo, waiting for its answer, just where that will stand; returns the progress bar."""
+    st.container()
+    with st.container():
+        viewer.view(viewer.waiting(arrange(tray.series())), key="viewer")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            bar = st.progress(0.0, f"Analysing {count(len(tray.items), 'photo')}")
+            st.button("Cancel", on_click=setattr, args=(tray, "wanted", False), key="cancel")
+    return bar.progress
 
 
 @st.fragment
@@ -118,8 +138,7 @@ def show(model: Model, result: Result) -> None:
             required=True,
             format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
         )
-    # A key of its own for each result: what was chosen in one must not linger in the next.
-    shown = viewer.view(view(result, first), key=f"viewer-{result.mark}-{first}")
+    shown = viewer.view(view(result, first), key="viewer")
     with st.container(horizontal=True):
         menu.export(result, shown)
         if st.button("About the model", icon=":material/info:"):

@@ -15,34 +15,42 @@ def export(result: Result, shown: Shown) -> None:
 
     The names carry the result's own hash, so that no older file of that name is taken for it.
     """
+    with st.popover("Export", icon=":material/download:"):
+        _files(result, shown)
+
+
+@st.fragment
+def _files(result: Result, shown: Shown) -> None:
     analysis = result.analysis
     photo = analysis.photos[shown.photo]
     heat = f"{result.mark}-{photo.sha256[:8]}-{shown.code}"
     name = output_diagnosis(shown.code).name
-    with st.popover("Export", icon=":material/download:"):
-        _file(
-            "Result as JSON",
-            f"dermtrace-{result.mark}.json",
-            "application/json",
-            lambda: as_json(result),
-        )
-        _file(
-            "Result as CSV",
-            f"dermtrace-{result.mark}.csv",
-            "text/csv",
-            lambda: to_csv(analysis, remarks=result.remarks).encode(),
-        )
-        _file(
-            f"Photo with heat map for {name} as PNG",
-            f"dermtrace-{heat}.png",
-            "image/png",
-            lambda: overlay_png(
-                analysis,
-                analysis.codes.index(shown.code),
-                shown.photo,
-                remarks=[text for of, text in result.remarks if of == photo.name],
-            ),
-        )
+    _file(
+        "Result as JSON",
+        f"dermtrace-{result.mark}.json",
+        "application/json",
+        lambda: as_json(result),
+    )
+    _file(
+        "Result as CSV",
+        f"dermtrace-{result.mark}.csv",
+        "text/csv",
+        lambda: to_csv(analysis, remarks=result.remarks).encode(),
+    )
+    # The page's own slider never tells the server where it stands; so the picture has its own.
+    opacity = st.slider("Opacity of the heat map, in %", 10, 100, 60, step=10)
+    _file(
+        f"Photo with heat map for {name} as PNG",
+        f"dermtrace-{heat}-{opacity}.png",
+        "image/png",
+        lambda: overlay_png(
+            analysis,
+            analysis.codes.index(shown.code),
+            shown.photo,
+            opacity=opacity / 100,
+            remarks=[text for of, text in result.remarks if of == photo.name],
+        ),
+    )
 
 
 def as_json(result: Result) -> bytes:

@@ -69,6 +69,7 @@ class Tray:
     numbers: int = 0
     drawn: bool = False
     wanted: bool = False
+    failure: str = ""  # why there is no result of these photos
     shown: Key | None = None
     results: dict[Key, Result] = field(default_factory=dict)
 
@@ -113,6 +114,12 @@ class Tray:
             self.items.insert(place, item)
             self.removed = None
 
+    def move(self, number: int, place: int) -> None:
+        """Moves a photo to a place in the series, counted from one; the others close up."""
+        item = next(item for item in self.items if item.number == number)
+        self.items.remove(item)
+        self.items.insert(place - 1, item)
+
     def date(self, taken_on: datetime.date | None) -> None:
         """Gives every photo the same date; `undo_date` gives each its own back."""
         self.dates = {item.number: item.taken_on for item in self.items}
@@ -127,6 +134,11 @@ class Tray:
                 item.taken_on = self.dates[item.number]
                 item.edition += 1
         self.dates = {}
+
+    @property
+    def undated(self) -> bool:
+        """Whether no photo has a date, so that their order is the one in time."""
+        return all(item.taken_on is None for item in self.items)
 
     @property
     def missing(self) -> int:

@@ -18,7 +18,7 @@ TITLES = ("Each visit alone", "All photos up to each visit")
 
 def draw(analysis: Analysis, *, theme: str) -> None:
     """Two charts on one scale, for an analysis of several visits."""
-    st.subheader("From visit to visit", anchor=False)
+    st.header("From visit to visit", anchor=False)
     sides = zip(st.columns(2), TITLES, (analysis.alone, analysis.probabilities), strict=True)
     for column, title, shares in sides:
         column.markdown(f"**{title}**")

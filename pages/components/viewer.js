@@ -7,6 +7,7 @@ const MARKS = {
   "benign": "M6 1.5 a4.5 4.5 0 1 0 0.001 0 Z",
 };
 const FINE = 192; // pixels of the heat map's longer side once it is smoothed
+const FOLDED = 0.025; // shown as 2 % at most
 const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180; // milliseconds
 const TOUCH = matchMedia("(hover: none)").matches; // no keys to name
 const viewers = new WeakMap();
@@ -33,6 +34,7 @@ class Viewer {
     this.opacity = 0; // as drawn now; it moves towards `target()`
     this.find(".toggle").onclick = () => this.setHeat(!this.heat);
     this.find("input").oninput = () => this.setHeat(true, true);
+    this.find(".fold").onclick = () => this.fold();
     this.find(".stage").onclick = () => this.find(".stage").focus();
     for (const button of root.querySelectorAll("[data-basis]")) {
       button.onclick = () => { this.basis = button.dataset.basis; this.refresh(); };
@@ -46,7 +48,9 @@ class Viewer {
     this.pictures = data.photos.map(() => null);
     this.heats = new Map();
     this.maps = data.maps ? Uint8Array.from(atob(data.maps.values), (c) => c.charCodeAt(0)) : null;
+    clearTimeout(this.telling);
     this.heat = false;
+    this.unfolded = false;
     this.opacity = 0;
     this.basis = "running";
     this.photo = data.photo;
@@ -119,7 +123,8 @@ class Viewer {
     this.code = code;
     this.refresh();
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell({ photo: this.data.photos[photo].index, code }), 400);
+    const shown = { of: this.data.id, photo: this.data.photos[photo].index, code };
+    this.telling = setTimeout(() => this.tell(shown), 400);
   }
 
   setHeat(on, atOnce) {
@@ -153,7 +158,7 @@ class Viewer {
       button.setAttribute("aria-current", i === this.photo);
       if (i === this.photo) this.reveal(button);
     }
-    this.find("h2").textContent = this.data.title;
+    this.find("h1").textContent = this.data.title;
     this.buildRows();
     const visit = visits[this.visit];
     const total = visit && visit[this.basis + "_total"];
@@ -196,7 +201,36 @@ class Viewer {
       element.querySelector(".word").textContent = row.behaviour;
       element.querySelector(".share").textContent = row.text;
       element.querySelector(".bar span").style.width = `${100 * row.probability}%`;
+      element.hidden = this.folds(i);
     });
+    const tail = this.tail();
+    const malignant = tail.filter((row) => row.behaviour === "malignant").length;
+    this.find(".fold").hidden = tail.length === 0;
+    this.find(".fold").setAttribute("aria-expanded", !tail.length || !this.folds(rows.length - 1));
+    this.find(".fold").textContent = !this.folds(rows.length - 1) ? "Show fewer"
+      : `${tail.length} more under 3\u202f%` + (malignant ? `, ${malignant} of them malignant` : "");
+  }
+
+  // The least likely diagnoses, all shown as 2 % or less, stand folded unless one of them is chosen.
+  tail() {
+    const rows = this.maps ? this.rows() : [];
+    const tail = rows.filter((row, i) => i > 0 && row.probability < FOLDED);
+    return tail.length > 1 ? tail : [];
+  }
+
+  folds(i) {
+    const rows = this.rows(), tail = this.tail();
+    const open = this.unfolded || tail.some((row) => row.code === this.code);
+    return !open && i >= rows.length - tail.length;
+  }
+
+  fold() {
+    const open = !this.folds(this.rows().length - 1);
+    this.unfolded = !open;
+    if (open && this.tail().some((row) => row.code === this.code)) {
+      return this.choose(this.photo, this.rows()[0].code);
+    }
+    this.buildRows();
   }
 
   buildStrip() {

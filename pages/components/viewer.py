@@ -47,6 +47,8 @@ def view(data: Mapping[str, Any], *, key: str) -> Shown:
         key=key, data=data, default={"shown": None}, on_shown_change=lambda: None, width="stretch"
     )
     shown = state.shown or {}
+    if shown.get("of") != data["id"]:  # chosen in an earlier result, which must not linger
+        shown = {}
     start = data["photos"][data["photo"]].get("index", 0)
     return Shown(int(shown.get("photo", start)), str(shown.get("code", data["code"])))
 
@@ -110,8 +112,7 @@ def waiting(series: Series) -> dict[str, Any]:
         }
         for place, photo in enumerate(series.photos, start=1)
     ]
-    return {
-        "id": "waiting",
+    data = {
         "photos": photos[-WAITING:],
         "photo": len(photos[-WAITING:]) - 1,
         "visits": [{"running": [row] * 8, "alone": [row] * 8}] * min(2, len(series.visits)),
@@ -124,6 +125,7 @@ def waiting(series: Series) -> dict[str, Any]:
         "facts": [],
         "warnings": [],
     }
+    return data | {"id": _digest(data)}
 
 
 def photo_values(

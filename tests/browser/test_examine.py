@@ -21,7 +21,19 @@ CANVAS = """() => {
   return found?.toDataURL() ?? '';
 }"""
 
-
+# Notes at each frame whether the canvas shows anything.
+WATCH = """() => {
+  window.seen = [];
+  const step = () => {
+    const roots = [...document.querySelectorAll('*')].map((element) => element.shadowRoot);
+    const canvas = roots.map((root) => root?.querySelector('.viewer canvas')).find(Boolean);
+    const data = canvas?.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    const now = data?.some((value) => value > 0) ? 'photo' : 'nothing';
+    if (window.seen.at(-1) !== now) window.seen.push(now);
+    requestAnimationFrame(step);
+  };
+  step();
+}"""
 WIDTHS = "bars => bars.map((bar) => parseFloat(bar.style.width))"
 
 
@@ -59,7 +71,8 @@ def settled_canvas(page: Page) -> str:
 def test_an_example_leads_to_an_answer(page: Page) -> None:
     page.get_by_role("button", name="Try an example: one photo").click()
     answered(page)
-    expect(page.locator(".answer h2")).to_have_text("Drawn, for practice")
+    expect(page.locator(".answer h1")).to_have_text("Drawn, for practice")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Drawn, for practice")
     expect(page.locator(".row")).to_have_count(8)
     shares = [float(width) for width in page.locator(".bar span").evaluate_all(WIDTHS)]
     assert shares == sorted(shares, reverse=True)
@@ -85,7 +98,7 @@ def test_two_dated_photos_and_a_broken_one(page: Page, server: Server) -> None:
     expect(page.locator(".strip button")).to_have_text(["12 Mar 2025", "1 Jun 2025"])
     expect(page.locator(".warnings")).to_contain_text("This result is from 2 of 3 photos.")
     expect(page.locator("[data-testid=stPlotlyChart]")).to_have_count(2)
-    page.get_by_role("button", name="Remove").first.click()
+    page.get_by_role("button", name="Remove photo 1").click()
     expect(page.get_by_text("The result below is outdated")).to_be_visible()
     assert server.analyses() == before + 1
 
@@ -116,6 +129,34 @@ def test_looking_around_needs_no_server_and_no_network(
     page.wait_for_selector(READY)
     assert len(sent) == messages + 1
     assert server.analyses() == analyses
+
+
+def test_the_least_likely_stand_folded_until_they_are_wanted(page: Page) -> None:
+    try_series(page)
+    shares = [float(width) for width in page.locator(".bar span").evaluate_all(WIDTHS)]
+    page.locator(".row").first.click()
+    first, last = page.locator(".row").first, page.locator(".row").last
+    tail = sum(share < 2.5 for share in shares[1:])
+    assert tail > 1, "the drawn series has likely diagnoses only: take another for this story"
+    expect(page.locator(".fold")).to_contain_text(f"{tail} more under")
+    expect(page.locator(".row:visible")).to_have_count(8 - tail)
+    page.locator(".fold").click()
+    expect(page.locator(".row:visible")).to_have_count(8)
+    expect(page.locator(".fold")).to_have_attribute("aria-expanded", "true")
+    page.locator(".fold").click()
+    expect(last).to_be_hidden()
+    first.focus()
+    for _ in shares[1:]:
+        page.keyboard.press("ArrowDown")
+    expect(last).to_be_focused()  # what is chosen is never folded
+
+
+def test_the_photo_never_leaves_the_screen_while_it_is_analysed(page: Page) -> None:
+    page.evaluate(WATCH)
+    try_series(page)
+    seen = page.evaluate("window.seen")
+    assert seen[-1] == "photo"
+    assert "nothing" not in seen[seen.index("photo") :]
 
 
 def test_everything_is_reached_with_the_keyboard(page: Page) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,9 @@ def test_several_photos_wait_for_their_dates(page: AppTest, analyses: list[int])
     upload(page, ("a.jpg", jpeg(2, second)), ("b.jpg", jpeg(1, first)), ("c.jpg", jpeg(3)))
     assert analyses == []
     assert [one.label for one in page.date_input] == [
-        "Taken on 1 Jun 2025",
-        "Taken on 12 Mar 2025",
-        "Date not known",
+        "Photo 1, 1 Jun 2025",
+        "Photo 2, 12 Mar 2025",
+        "Photo 3, no date",
     ]
     page.date_input[2].set_value(datetime.date(2025, 7, 2)).run()
     press(page, "Analyse 3 photos")
@@ -166,6 +167,28 @@ def test_several_photos_wait_for_their_dates(page: AppTest, analyses: list[int])
         "2 Jul 2025",
     ]
     assert "Each visit alone" in says(page)
+
+
+def test_photos_without_dates_are_put_in_order(page: AppTest, analyses: list[int]) -> None:
+    upload(page, *((f"{seed}.jpg", jpeg(seed)) for seed in (1, 2, 3)))
+    page.selectbox[2].set_value(1).run()
+    assert [box.value for box in page.selectbox] == [1, 2, 3]  # each says where its photo is now
+    assert [item.name for item in page.session_state["tray"].items] == ["3.jpg", "1.jpg", "2.jpg"]
+    press(page, "Analyse 3 photos")
+    result = page.session_state["tray"]
+    assert [p.name for p in result.results[result.shown].analysis.photos] == [
+        "3.jpg",
+        "1.jpg",
+        "2.jpg",
+    ]
+    page.date_input[0].set_value(datetime.date(2025, 3, 12)).run()
+    assert not page.selectbox  # a date puts them in order
+
+
+def test_no_two_controls_share_a_name(page: AppTest) -> None:
+    upload(page, *((f"{seed}.jpg", jpeg(seed)) for seed in (1, 2, 3)))
+    names = [one.label for kind in (page.button, page.date_input, page.selectbox) for one in kind]
+    assert len(set(names)) == len(names) == 11
 
 
 def test_all_taken_today_is_one_click(page: AppTest) -> None:
@@ -217,7 +240,7 @@ def test_a_changed_date_outdates_the_result_until_it_is_made_anew(
 def test_a_removed_photo_comes_back_with_its_result(page: AppTest, analyses: list[int]) -> None:
     upload(page, ("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)))
     press(page, "Analyse 2 photos")
-    press(page, "Remove")
+    press(page, "Remove photo 1")
     assert "outdated" in says(page)
     press(page, "Put back a\\.jpg")
     assert "outdated" not in says(page)
@@ -226,7 +249,7 @@ def test_a_removed_photo_comes_back_with_its_result(page: AppTest, analyses: lis
 
 def test_the_only_photo_removed_comes_back(page: AppTest, analyses: list[int]) -> None:
     upload(page, ("a.jpg", jpeg(1)))
-    press(page, "Remove")
+    press(page, "Remove photo 1")
     assert "outdated" in says(page)
     press(page, "Put back a\\.jpg")
     assert "outdated" not in says(page)
@@ -322,6 +345,23 @@ def test_a_failed_analysis_shows_no_result(
     assert page.error[0].value.rsplit(" ", 1)[1] in caplog.text
     assert shown(page) is None
     assert len(page.date_input) == 2
+
+
+def test_an_analysis_that_never_ends_ends_in_no_result(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, release = settings.load, threading.Event()
+    monkeypatch.setattr(
+        serving, "limits", lambda: dataclasses.replace(load(), max_analysis_seconds=0.3)
+    )
+    monkeypatch.setattr(analysis, "analyse", lambda *_, **__: release.wait(30))
+    upload(page, ("a.jpg", jpeg(1)))
+    release.set()
+    assert page.error[0].value.startswith("No result - please try again. It took longer than")
+    assert shown(page) is None
+    monkeypatch.undo()
+    press(page, "Analyse 1 photo")
+    assert shown(page) and not page.error
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>.jpg", "![a](http://x).jpg"])
