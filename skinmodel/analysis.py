@@ -24,6 +24,7 @@ from skinmodel.gradcam import Maps, heat_maps, scale_jointly
 from skinmodel.series import Series, SeriesPhoto, Visit, arrange
 from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Box
+from skinmodel.unknown import THRESHOLD
 
 __all__ = ["Analysis", "AnalysisFailed", "Progress", "SeriesPhoto", "Visit", "analyse"]
 
@@ -54,6 +55,11 @@ class Analysis:
     `raw_maps` (K, N, h, w) are heat maps of the last visit's scores, `maps` the same in [0, 1],
     scaled jointly over the series for each diagnosis; all zero means no highlighted region. Both
     have K = 0 if no explanation was asked for. Each covers its photo's box in `frames`.
+    `unknown_by_photo` (N,) in [0, 1] is how far each photo is from the training photos, `unknown`
+    the highest of them; beyond `THRESHOLD` the result is not `assessed` and no differential is to
+    be shown unasked. They never move with the mix. A model without such a score has None and no
+    scores, and assesses everything. `photo_warnings` (N) are what a photographer can do about each
+    photo; `warnings` hold them too.
     `left_out` are photos without a date in a dated series. `timings` are in seconds.
     """
 
@@ -70,6 +76,10 @@ class Analysis:
     alert_scores: Probabilities
     alerts: tuple[bool, ...]
     alert_line: AlertLine | None
+    unknown: float | None
+    unknown_by_photo: Probabilities
+    assessed: bool
+    photo_warnings: tuple[tuple[str, ...], ...]
     raw_maps: Maps
     maps: Maps
     frames: tuple[Box, ...]
@@ -172,13 +182,15 @@ def _analyse(
     features = extract_features(model, pictures, lambda done, text: progress(0.8 * done, text))
     seen = time.perf_counter()
     progress(0.8, "Comparing the visits")
-    running, alone = score(model, features.mean(dim=(-2, -1)), series)
+    pooled = features.mean(dim=(-2, -1))
+    running, alone = score(model, pooled, series)
     if not (features.isfinite().all() and running.isfinite().all() and alone.isfinite().all()):
         raise FloatingPointError("The network's result is not finite.")
     probabilities = model.calibration.probabilities(running.numpy(), prior=prior)
     probabilities_alone = model.calibration.probabilities(alone.numpy(), prior=prior)
     fixed = model.calibration.probabilities(running.numpy())
     alert_scores = malignancy(fixed)
+    unknown = model.unknown.scores(pooled) if model.unknown else np.zeros(0)
     rule, line = model.calibration.sets, model.calibration.alert
     scored = time.perf_counter()
     progress(0.85, "Drawing the heat maps")
@@ -205,6 +217,10 @@ def _analyse(
         alert_scores=_frozen(alert_scores),
         alerts=tuple(bool(s >= line.threshold) for s in alert_scores) if line else (),
         alert_line=line,
+        unknown=float(unknown.max()) if len(unknown) else None,
+        unknown_by_photo=_frozen(unknown),
+        assessed=not (unknown > THRESHOLD).any(),
+        photo_warnings=((),) * len(pictures),
         raw_maps=_frozen(raw),
         maps=_frozen(scale_jointly(raw)),
         frames=tuple(model.preparation.frame(picture) for picture in pictures),

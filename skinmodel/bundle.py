@@ -1,4 +1,4 @@
-"""A model on disk: a folder with weights.safetensors and card.json.
+"""A model on disk: a folder with weights.safetensors, unknown.safetensors and card.json.
 
 Everything is checked when it is read, and what does not fit is an InvalidModel with a sentence
 that says why.
@@ -18,6 +18,7 @@ from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm, ModelConfig, for_use
 from skinmodel.transforms import Preparation
+from skinmodel.unknown import UNKNOWN_FILE, Unknown
 from skinmodel.weights import (
     MAX_WEIGHTS,
     WEIGHTS,
@@ -26,6 +27,7 @@ from skinmodel.weights import (
     fill,
     read_file,
     read_tensors,
+    to_bytes,
     write_folder,
 )
 
@@ -40,6 +42,7 @@ class Model:
     """A network ready for use by any number of threads, with all that reading it takes.
 
     The network is in evaluation, frozen and folded (`for_use`). `sha256` is of the weights' file.
+    `unknown` is None in a model made before there was such a score.
     """
 
     network: CnnLstm = field(repr=False)
@@ -49,6 +52,7 @@ class Model:
     calibration: Calibration
     version: str
     sha256: str
+    unknown: Unknown | None = field(default=None, repr=False)
 
 
 def load_model(folder: Path) -> Model:
@@ -77,6 +81,7 @@ def load_model(folder: Path) -> Model:
         calibration=calibration,
         version=str(card["version"]),
         sha256=str(card["weights_sha256"]),
+        unknown=_read_unknown(folder, card, network),
     )
 
 
@@ -87,6 +92,7 @@ def save_model(
     version: str,
     preparation: Preparation,
     calibration: Calibration,
+    unknown: Unknown | None = None,
     rest: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a model's folder, which must not exist yet, in full or not at all, and returns it.
@@ -104,8 +110,12 @@ def save_model(
         "codes": list(CODES),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
+    files = {WEIGHTS: weights}
+    if unknown:
+        files[UNKNOWN_FILE] = to_bytes(unknown.to_tensors())
+        card["unknown_sha256"] = hashlib.sha256(files[UNKNOWN_FILE]).hexdigest()
     text = json.dumps(card, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return write_folder(folder, {WEIGHTS: weights, CARD: text.encode()})
+    return write_folder(folder, files | {CARD: text.encode()})
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -133,6 +143,20 @@ def _read_card(path: Path) -> dict[str, Any]:
         what = "in another order" if same else "others"
         raise InvalidModel(f"The model's diagnoses are {what}; expected {', '.join(CODES)}.")
     return card
+
+
+def _read_unknown(folder: Path, card: Mapping[str, Any], network: CnnLstm) -> Unknown | None:
+    if "unknown_sha256" not in card:
+        return None
+    data = read_file(folder / UNKNOWN_FILE, MAX_WEIGHTS)
+    try:
+        tensors = read_tensors(data, str(card["unknown_sha256"]), UNKNOWN_FILE)
+        unknown = Unknown.from_tensors(tensors)
+    except (TypeError, ValueError) as error:
+        raise InvalidModel(f"The model's unknown score cannot be used: {error}") from error
+    if len(unknown.mean) != network.shortcut.in_features:
+        raise InvalidModel("The model's unknown score is of another network.")
+    return unknown
 
 
 def _empty_network(card: Mapping[str, Any]) -> tuple[ModelConfig, CnnLstm]:

@@ -68,6 +68,8 @@ def to_dict(
             for d, probability in ranked(analysis)
         ],
         "malignancy": float(analysis.malignancy[-1]),
+        "assessed": analysis.assessed,
+        "unknown": analysis.unknown,
         "visits": [
             {
                 "date": visit.taken_on.isoformat() if visit.taken_on else None,

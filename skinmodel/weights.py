@@ -34,19 +34,19 @@ def read_file(path: Path, limit: int) -> bytes:
         raise InvalidModel(f"The model's {path.name} is missing or cannot be read.") from error
 
 
-def read_tensors(data: bytes, sha256: str) -> dict[str, Tensor]:
+def read_tensors(data: bytes, sha256: str, name: str = WEIGHTS) -> dict[str, Tensor]:
     """The tensors in a safetensors file's bytes; InvalidModel if it is another or none."""
     # Eight bytes of length, then JSON: a pickle or ZIP never starts so.
     if data[8:9] != b"{":
-        raise InvalidModel(f"The model's {WEIGHTS} file is not a safe model.")
+        raise InvalidModel(f"The model's {name} file is not a safe model.")
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InvalidModel(
-            f"The model's {WEIGHTS} is incomplete or was changed: its SHA-256 is not the card's."
+            f"The model's {name} is incomplete or was changed: its SHA-256 is not the card's."
         )
     try:
         return bytes_to_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise InvalidModel(f"The model's {WEIGHTS} file is not a safe model.") from error
+        raise InvalidModel(f"The model's {name} file is not a safe model.") from error
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -71,7 +71,12 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 def compact_bytes(network: nn.Module) -> bytes:
     """A network's tensors as a safetensors file, in float16; ValueError if one is not finite."""
     state = network.state_dict()
-    return tensors_to_bytes({n: _compact(t.detach().cpu().contiguous()) for n, t in state.items()})
+    return to_bytes({n: _compact(t.detach().cpu().contiguous()) for n, t in state.items()})
+
+
+def to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors as a safetensors file, in the format they have."""
+    return tensors_to_bytes(dict(tensors))
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> Path:

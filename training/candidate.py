@@ -22,6 +22,7 @@ from training.checkpoint import load_tensors
 from training.dataset import Pixels
 from training.evaluate import Scored, report
 from training.loop import BEST, HISTORY
+from training.refusal import unknown_of
 from training.run import Run, counts
 from training.scoring import head_logits, photo_features
 from training.seen import SEEN, fingerprints
@@ -74,7 +75,7 @@ def make_candidate(
     }
     return save_model(
         folder, network, version=version, preparation=run.config.preparation,
-        calibration=calibration, rest=rest,
+        calibration=calibration, unknown=unknown_of(network, run), rest=rest,
     )  # fmt: skip
 
 

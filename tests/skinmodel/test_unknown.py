@@ -1,0 +1,125 @@
+"""The unknown score: what is beside the training photos scores high, on disk and in a result."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skinmodel.analysis import analyse
+from skinmodel.bundle import InvalidModel, Model, load_model, save_model
+from skinmodel.casemix import CaseMix
+from skinmodel.diagnoses import CODES
+from skinmodel.network import CnnLstm
+from skinmodel.series import SeriesPhoto
+from skinmodel.unknown import THRESHOLD, Unknown, fit_unknown
+
+WIDTH = 60
+
+
+@pytest.fixture(scope="module")
+def plane() -> torch.Tensor:
+    """Features (400, 60) that lie near a few directions, as a network's do."""
+    random = torch.Generator().manual_seed(3)
+    directions = torch.rand(6, WIDTH, generator=random)
+    along = torch.rand(400, 6, generator=random)
+    return along @ directions + 0.05 * torch.rand(400, WIDTH, generator=random)
+
+
+@pytest.fixture(scope="module")
+def unknown(plane: torch.Tensor) -> Unknown:
+    return fit_unknown(
+        plane[:200], np.arange(200) % 3, held_out=plane[200:300], lesions=np.arange(100) // 2
+    )
+
+
+def test_98_of_100_lesions_are_kept(unknown: Unknown, plane: torch.Tensor) -> None:
+    scores = unknown.scores(plane[200:300])
+    kept = (scores.reshape(50, 2) <= THRESHOLD).all(axis=1)
+    assert kept.sum() == 49
+    assert scores.min() >= 0 and scores.max() <= 1
+    assert np.median(unknown.scores(plane[300:])) < 0.05
+
+
+def test_what_lies_elsewhere_is_refused(unknown: Unknown) -> None:
+    elsewhere = torch.rand(20, WIDTH, generator=torch.Generator().manual_seed(4))
+    assert (unknown.scores(elsewhere) > 0.9).all()
+    assert np.isfinite(unknown.scores(torch.zeros(1, WIDTH))).all()
+
+
+def with_unknown(model: Model, photos: tuple[SeriesPhoto, ...], middle: float) -> Model:
+    """The model with a score whose threshold lies at a share of these photos' distances."""
+    pooled = torch.stack([
+        model.network.forward_features(model.preparation.to_tensor(p.picture)[None]).mean((0, 2, 3))
+        for p in photos
+    ])  # fmt: skip
+    fitted = fit_unknown(pooled, np.zeros(len(photos)), held_out=pooled, lesions=np.arange(6))
+    line = torch.tensor(np.quantile(fitted.distances(pooled), middle), dtype=torch.float32)
+    return replace(model, unknown=replace(fitted, middle=line))
+
+
+def test_one_strange_photo_withholds_the_result(
+    model: Model, photos: tuple[SeriesPhoto, ...]
+) -> None:
+    strict = with_unknown(model, photos, 0.9)
+    result = analyse(strict, photos, explain=False)
+    assert not result.assessed
+    assert result.unknown == result.unknown_by_photo.max() > THRESHOLD
+    assert (result.unknown_by_photo > THRESHOLD).sum() == 1
+    kept = [p for p, far in zip(result.photos, result.unknown_by_photo, strict=True) if far < 0.5]
+    assert analyse(strict, kept, explain=False).assessed
+    assert analyse(model, photos, explain=False).unknown is None
+
+
+def test_the_score_does_not_move_with_the_mix(
+    model: Model, photos: tuple[SeriesPhoto, ...]
+) -> None:
+    measured = with_unknown(model, photos, 0.5)
+    mix = CaseMix.from_dict(dict(zip(CODES, (0.65, *(0.05,) * 7), strict=True)))
+    results = [analyse(measured, photos, prior=p, explain=False) for p in ("balanced", mix)]
+    np.testing.assert_array_equal(results[0].unknown_by_photo, results[1].unknown_by_photo)
+
+
+def saved(model: Model, network: CnnLstm, folder: Path) -> Path:
+    return save_model(
+        folder / "m-1",
+        network,
+        version="m-1",
+        preparation=model.preparation,
+        calibration=model.calibration,
+        unknown=model.unknown,
+    )
+
+
+def test_it_comes_back_from_disk(
+    model: Model,
+    photos: tuple[SeriesPhoto, ...],
+    make_network: Callable[..., CnnLstm],
+    tmp_path: Path,
+) -> None:
+    measured = with_unknown(model, photos, 0.5)
+    pooled = torch.rand(9, 12)
+    again = load_model(saved(measured, make_network(), tmp_path))
+    assert measured.unknown and again.unknown
+    np.testing.assert_array_equal(again.unknown.scores(pooled), measured.unknown.scores(pooled))
+
+
+def test_another_or_a_changed_score_is_refused(
+    model: Model,
+    photos: tuple[SeriesPhoto, ...],
+    make_network: Callable[..., CnnLstm],
+    tmp_path: Path,
+) -> None:
+    measured = with_unknown(model, photos, 0.5)
+    folder = saved(measured, make_network(filters=(6, 8, 10)), tmp_path)
+    with pytest.raises(InvalidModel, match="of another network"):
+        load_model(folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"unknown_sha256": "0" * 64}))
+    with pytest.raises(InvalidModel, match=r"unknown\.safetensors is incomplete or was changed"):
+        load_model(folder)
+    with pytest.raises(ValueError, match="lacks basis"):
+        Unknown.from_tensors({"mean": torch.zeros(3)})
