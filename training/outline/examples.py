@@ -73,9 +73,7 @@ def batches(
 
     def load(part: NDArray[np.int64], seed: int) -> tuple[Tensor, Tensor]:
         own = np.random.default_rng(seed)
-        pairs = [
-            changed(cache[examples.photos[i]], examples.masks[i], size, own) for i in part
-        ]
+        pairs = [changed(cache[examples.photos[i]], examples.masks[i], size, own) for i in part]
         pixels = torch.from_numpy(np.stack([p for p, _ in pairs])).permute(0, 3, 1, 2)
         masks = torch.from_numpy(np.stack([m for _, m in pairs]))[:, None].float() / 255
         return pixels, masks
