@@ -43,8 +43,8 @@ def find_outline(model: OutlineModel, picture: Image.Image) -> Outline:
     frame = Preparation().frame(picture)
     left, top, right, bottom = frame
     height, width = _sides((bottom - top, right - left), MASK_SIDE, 1)
-    lesion = lesion_probability(model.network, framed(picture, frame, model.side))
-    lesion = cv2.resize(lesion, (width, height), interpolation=cv2.INTER_LINEAR)
+    coarse = lesion_probability(model.network, framed(picture, frame, model.side))
+    lesion = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     mask, certainty = to_mask(np.asarray(lesion, dtype=np.float32))
     return Outline(mask, frame, certainty, certainty < model.sure_from, model.version)
 

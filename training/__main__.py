@@ -16,6 +16,7 @@ from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
 from training.loop import Log
 from training.manifest import InvalidData
+from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
 from training.run import Run, counts, open_run, train
 
@@ -37,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
     fit.add_argument("--config", type=Path, help="JSON with settings that differ from the defaults")
     fit.add_argument("--version", default="candidate", help="name of the finished model")
     fit.add_argument("--about", type=Path, help="JSON for the card: data, licence, limits")
+    outline.add(commands)
     given = parser.parse_args(arguments)
     try:
+        if given.command == "fit-outline":
+            return outline.run(given, settings.load().data_dir / "cache")
         return _fit(given)
     except (InvalidConfig, InvalidData) as error:
         print(error, file=sys.stderr)

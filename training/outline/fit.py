@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -97,21 +97,22 @@ def fit_outline(
             seen += len(pixels)
             total += loss.item() * len(pixels)
         trained = time.perf_counter() - started
-        smooth: OutlineNetwork = average.module
-        scores = measure(smooth.eval(), cache, validation, SIDE)
+        smooth = cast(OutlineNetwork, average.module).eval()
+        scores = measure(smooth, cache, validation, SIDE)
         spent = time.perf_counter() - started
+        mean = float(scores.dice.mean())
         line = {
             "stage": "epoch",
             "epoch": epoch + 1,
             "epochs": config.epochs,
             "loss": total / seen,
-            "dice": float(np.mean(scores.dice)),
+            "dice": mean,
             "dice_5th_percentile": float(np.percentile(scores.dice, 5)),
             "images_per_second": seen / trained,
             "seconds_left": spent * (config.epochs - epoch - 1),
         }
-        if line["dice"] > best:
-            best = float(line["dice"])
+        if mean > best:
+            best = mean
             save_tensors(run / BEST, smooth.state_dict(), line)
         tensors = module_tensors("network", network) | module_tensors("average", average)
         numbers = {"epoch": epoch + 1, "best": best, "step": step, "config": asdict(config)}
