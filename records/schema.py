@@ -40,9 +40,10 @@ from records.errors import (
     DiskFull,
     Unavailable,
 )
+from records.store import sync_folder
 
 # Every module with tables: Base.metadata is whole once they are imported.
-TABLES = ("records.audit",)
+TABLES = ("records.audit", "records.tables")
 OWNER_ONLY = 0o600  # SQLite gives its journals the rights of the database
 Backup = Callable[[Connection, str], None]
 
@@ -229,14 +230,3 @@ def _mark(path: Path) -> None:
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes new names in a folder survive a power cut; Windows needs nothing of the kind."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
