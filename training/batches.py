@@ -78,9 +78,9 @@ def epoch_batches(
             yield waiting.popleft().result()
 
 
-def batches_per_epoch(lesions: Lesions, config: TrainConfig, epoch: int = 0) -> int:
-    """Number of batches of an epoch; epochs differ by a few."""
-    return len(_plan(lesions, config, epoch))
+def batches_per_epoch(lesions: Lesions, config: TrainConfig) -> int:
+    """Number of batches of the first epoch; later ones differ by a few."""
+    return len(_plan(lesions, config, 0))
 
 
 @dataclass(frozen=True)

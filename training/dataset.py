@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
-import tempfile
+import time
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skinmodel.transforms import Preparation
+from training.checkpoint import disk_full_named, write_atomically
 from training.manifest import InvalidData
+
+PIXELS, PART = ".rgb", ".part"
+ABANDONED = 3600.0  # seconds without a photo added
 
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -49,13 +55,25 @@ def open_cache(
     stats = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
     key = json.dumps([stats, preparation.scale, preparation.widest])
     stem = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
-    if not stem.with_suffix(".json").exists():
+    if not _whole(stem):
         folder.mkdir(parents=True, exist_ok=True)
         _write(stem, paths, read, preparation, progress)
-    shapes = tuple((int(h), int(w)) for h, w in json.loads(stem.with_suffix(".json").read_text()))
+    shapes = _shapes(stem)
     sizes = [height * width * 3 for height, width in shapes]
     offsets = tuple(int(n) for n in np.concatenate([[0], np.cumsum(sizes)[:-1]]))
-    return Cache(np.memmap(stem.with_suffix(".rgb"), dtype=np.uint8, mode="r"), offsets, shapes)
+    return Cache(np.memmap(stem.with_suffix(PIXELS), dtype=np.uint8, mode="r"), offsets, shapes)
+
+
+def _shapes(stem: Path) -> tuple[tuple[int, int], ...]:
+    return tuple((int(h), int(w)) for h, w in json.loads(stem.with_suffix(".json").read_text()))
+
+
+def _whole(stem: Path) -> bool:
+    """Whether both files are there and belong together."""
+    if not stem.with_suffix(".json").exists() or not stem.with_suffix(PIXELS).exists():
+        return False
+    wanted = sum(height * width * 3 for height, width in _shapes(stem))
+    return stem.with_suffix(PIXELS).stat().st_size == wanted
 
 
 def _write(
@@ -66,23 +84,42 @@ def _write(
     progress: Progress | None,
 ) -> None:
     """Decode every photo; the shapes are written last, so a cut-off cache is never used."""
+    _drop_leftovers(stem.parent)
     shapes: list[tuple[int, int]] = []
     bad: list[str] = []
-    with tempfile.NamedTemporaryFile(dir=stem.parent, suffix=".part", delete=False) as target:
-        for done, path in enumerate(paths, start=1):
-            try:
-                picture = preparation.to_scale(read(Path(path).read_bytes()))
-            except ValueError as error:
-                bad.append(f"{Path(path).name}: {error}")
-                continue
-            shapes.append((picture.height, picture.width))
-            target.write(np.asarray(picture).tobytes())
-            if progress:
-                progress(done, len(paths))
-    if bad:
-        os.unlink(target.name)
-        raise InvalidData(bad)
-    os.replace(target.name, stem.with_suffix(".rgb"))
-    part = stem.with_suffix(".json.part")
-    part.write_text(json.dumps(shapes))
-    os.replace(part, stem.with_suffix(".json"))
+    # A name of its own: two runs on the same photos may start together.
+    part = stem.with_name(f"{stem.name}.{uuid.uuid4().hex[:8]}{PART}")
+    size = 0
+    try:
+        with part.open("wb") as target:
+            for done, path in enumerate(paths, start=1):
+                try:
+                    picture = preparation.to_scale(read(Path(path).read_bytes()))
+                except ValueError as error:
+                    bad.append(f"{Path(path).name}: {error}")
+                    continue
+                shapes.append((picture.height, picture.width))
+                pixels = np.asarray(picture).tobytes()
+                size += len(pixels)
+                with disk_full_named(stem.parent, size * len(paths) // done):
+                    target.write(pixels)
+                if progress:
+                    progress(done, len(paths))
+            if bad:
+                raise InvalidData(bad)
+            with disk_full_named(stem.parent, size):
+                target.flush()
+                os.fsync(target.fileno())
+        os.replace(part, stem.with_suffix(PIXELS))
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    write_atomically(stem.with_suffix(".json"), json.dumps(shapes))
+
+
+def _drop_leftovers(folder: Path) -> None:
+    """Delete unfinished caches of processes that were killed: nobody has written to them lately."""
+    for part in folder.glob(f"*{PART}"):
+        with suppress(FileNotFoundError):  # another process finished or deleted it
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()

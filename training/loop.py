@@ -47,7 +47,8 @@ Log = Callable[[dict[str, Any]], None]
 class Standing:
     """How far a run has come: whole epochs, then batches, photos and summed loss of the next one.
 
-    `step` counts all batches so far, `best` is the best balanced accuracy.
+    `step` counts all batches so far, `best` is the best balanced accuracy, `seconds` all that was
+    spent.
     """
 
     epoch: int = 0
@@ -56,6 +57,7 @@ class Standing:
     batch: int = 0
     photos: int = 0
     loss: float = 0.0
+    seconds: float = 0.0
 
 
 def fit(
@@ -90,14 +92,16 @@ def fit(
     if ranks.writes:
         _drop_lines(run / HISTORY, standing.epoch)
 
+    alive = time.perf_counter() - standing.seconds
+
     def save(standing: Standing) -> None:
         if ranks.writes:
+            standing = replace(standing, seconds=time.perf_counter() - alive)
             tensors = module_tensors("network", network)
             tensors |= module_tensors("average", learner.average)
             tensors |= optimizer_tensors(learner.optimizer)
             save_tensors(run / LAST, tensors, asdict(standing) | {"layout": vars(layout)})
 
-    begun, spent = standing.epoch + _share(standing, train, config), 0.0
     for epoch in range(standing.epoch, config.epochs):
         started, before = time.perf_counter(), standing.photos
         network.train()
@@ -115,7 +119,7 @@ def fit(
         trained = time.perf_counter() - started
 
         scores = _validate(learner.average, cache, validation, config, ranks)
-        spent += time.perf_counter() - started
+        spent = time.perf_counter() - alive
         line = {
             "stage": "epoch",
             "epoch": epoch + 1,
@@ -125,7 +129,7 @@ def fit(
             **scores,
             "images_per_second": (standing.photos - before) / trained,
             "waiting_for_photos": batches.waited / trained,
-            "seconds_left": spent / (epoch + 1 - begun) * (config.epochs - epoch - 1),
+            "seconds_left": spent / (epoch + 1) * (config.epochs - epoch - 1),
         }
         best = max(standing.best, scores["balanced_accuracy"])
         if best > standing.best and ranks.writes:
@@ -233,11 +237,6 @@ def _threads(ranks: Ranks) -> int:
     if ranks.device.type == "cpu":
         return 1
     return max(1, min(16, (os.cpu_count() or 1) // ranks.count))
-
-
-def _share(standing: Standing, train: Lesions, config: TrainConfig) -> float:
-    """How much of the epoch that was begun is done."""
-    return standing.batch / batches_per_epoch(train, config, standing.epoch)
 
 
 def _validate(

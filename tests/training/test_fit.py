@@ -13,9 +13,9 @@ from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.bundle import load_model
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
-from training.batches import epoch_batches
+from training.batches import batches_per_epoch, epoch_batches
 from training.candidate import make_candidate
-from training.checkpoint import load_tensors
+from training.checkpoint import load_tensors, save_tensors
 from training.config import InvalidConfig, TrainConfig, TrainingFailed
 from training.layout import Layout as MemoryLayout
 from training.loop import BEST, HISTORY, LAST
@@ -104,6 +104,37 @@ def test_a_loss_that_is_no_number_stops_the_run(isic: Layout, tmp_path: Path, ti
     run = opened(isic, tmp_path / "run", dataclasses.replace(tiny, learning_rate=1e30))
     with pytest.raises(TrainingFailed, match="lower learning rate"):
         train(run, init=None, log=lambda _: None, stop=lambda: False)
+
+
+def test_a_gradient_that_is_no_number_is_never_saved(
+    isic: Layout, tmp_path: Path, tiny, monkeypatch
+) -> None:
+    """The loss before it is a number still, and it is the last of its epoch."""
+    run = opened(isic, tmp_path / "run", tiny)
+    last = batches_per_epoch(run.lesions("train"), tiny)
+    seen = iter(range(1, 100))
+
+    def sum_gradients(_: object, backbone: torch.nn.Module, network: CnnLstm) -> None:
+        if next(seen) == last:
+            network.classifier.weight.grad.fill_(torch.inf)
+
+    monkeypatch.setattr("training.ranks.Ranks.sum_gradients", sum_gradients)
+    with pytest.raises(TrainingFailed, match="lower learning rate"):
+        train(run, init=None, log=lambda _: None, stop=lambda: False)
+    assert not (run.folder / LAST).exists() and not (run.folder / HISTORY).exists()
+
+
+def test_a_checkpoint_of_whole_epochs_alone_is_understood(
+    isic: Layout, tmp_path: Path, tiny
+) -> None:
+    """As the first version wrote them."""
+    run = run_once(isic, tmp_path / "run", dataclasses.replace(tiny, epochs=1))
+    tensors, numbers = load_tensors(run.folder / LAST)
+    kept = {key: numbers[key] for key in ("epoch", "best", "step", "layout")}
+    save_tensors(run.folder / LAST, tensors, kept)
+    before = (run.folder / LAST).read_bytes()
+    run_once(isic, tmp_path / "run", dataclasses.replace(tiny, epochs=1))
+    assert len(lines(run)) == 1 and (run.folder / LAST).read_bytes() == before
 
 
 def test_binary_runs(isic: Layout, tmp_path: Path, tiny) -> None:
