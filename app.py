@@ -1,25 +1,40 @@
-"""The door: serves the pages, loads the model before the first visitor, and guards the browser."""
+"""The door: serves the pages behind the gate, and loads the model before the first visitor."""
 
 import gc
 import importlib
 import logging
 import pkgutil
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from anyio import to_thread
+from google.protobuf.message import DecodeError
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config, file_util
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.runtime import Runtime
 
+import settings
 from pages import components
 from pages.components import serving
+from records import links
+from records.errors import RecordError
+from signin.door import Door, routes
+from signin.gate import Gate
+from signin.listening import Listening
+from signin.oidc import Provider
+from signin.quota import Quota
 from skinmodel.weights import InvalidModel
 
 log = logging.getLogger("dermtrace")
@@ -34,7 +49,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
         "worker-src 'self' blob:",
-        "connect-src 'self' ws: wss:",
+        "connect-src 'self'",
         "object-src 'none'",
         "base-uri 'self'",
         "form-action 'self'",
@@ -62,7 +77,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)  # the sign-in pages have a stricter policy
                 if scope["path"].startswith("/media/"):
                     headers["Cache-Control"] = "no-store"
             await send(message)
@@ -87,10 +103,68 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
+    await to_thread.run_sync(welcome)
     try:
         yield {}
     finally:
         serving.decoder().close()
+
+
+def welcome() -> None:
+    """Shows on the console how to make the first account, for as long as there is none."""
+    try:
+        token = links.for_first_admin(serving.database())
+    except RecordError as error:  # the sign-in page says so too; the server stays up to say it
+        log.error("The records cannot be used: %s", error)
+        return
+    if token:
+        print(
+            "\nDermTrace has no accounts yet. Open this link to create the first one."
+            " It works once:\n\n"
+            f"  {address()}/signin/first?token={token}\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def address() -> str:
+    """Where this server is reached, as far as it knows."""
+    if public := settings.load().public_url:
+        return public
+    host, port = config.get_option("server.address"), config.get_option("server.port")
+    return f"http{'s' if encrypted() else ''}://{host}:{port}"
+
+
+def encrypted() -> bool:
+    """Whether the server has a certificate of its own."""
+    return bool(config.get_option("server.sslCertFile"))
+
+
+def provider() -> Provider | None:
+    """The clinic's own sign-in, where one is configured."""
+    loaded = settings.load()
+    return _provider(loaded.oidc, loaded.public_url) if loaded.oidc else None
+
+
+@cache
+def _provider(configuration: settings.Oidc, public_url: str) -> Provider:
+    return Provider(configuration, public_url=public_url)
+
+
+def held(tab: str) -> int:
+    """Bytes of uploads that Streamlit keeps for a tab."""
+    files = Runtime.instance().uploaded_file_mgr.file_storage.get(tab, {})
+    return sum(len(file.data) for file in list(files.values()))
+
+
+def automatic(message: bytes) -> bool:
+    """Whether a tab sent this by itself, as a page that refreshes does, and no person."""
+    parsed = BackMsg()
+    try:
+        parsed.ParseFromString(message)
+    except DecodeError:
+        return True
+    return parsed.rerun_script.is_auto_rerun or parsed.WhichOneof("type") == "app_heartbeat"
 
 
 def health(_: Request) -> JSONResponse:
@@ -109,10 +183,32 @@ def show_failure(error: Exception) -> bool:
     return True
 
 
+LOGO = settings.ROOT / "assets" / "logo"
+FONTS = Path(file_util.get_static_dir()) / "static" / "media"
+door = Door(
+    database=serving.database,
+    provider=provider,
+    logos={file.name: str(file) for file in sorted(LOGO.glob("*.svg"))},
+    font=next((f"/static/media/{file.name}" for file in FONTS.glob("SourceSansVF-Up*")), ""),
+)
+quota = Quota(
+    held=held,
+    a_file=settings.load().max_upload_bytes,
+    limit=settings.load().max_session_bytes,
+)
 app = st.App(
     Path(__file__).parent / "pages" / "main.py",
     lifespan=lifespan,
-    routes=[Route("/healthz", health)],
-    middleware=[Middleware(SecurityHeaders)],
+    routes=[Route("/healthz", health), *routes(door)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(
+            Listening,
+            address=lambda: config.get_option("server.address") or "",
+            encrypted=encrypted,
+            public_url=lambda: settings.load().public_url,
+        ),
+        Middleware(Gate, database=serving.database, quota=quota, automatic=automatic),
+    ],
     on_script_error=show_failure,
 )

@@ -1,10 +1,28 @@
 """Where data lives and what the limits are: the only reader of the environment."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent
+
+
+class InvalidSettings(Exception):
+    """A variable cannot be understood; the text names it."""
+
+
+@dataclass(frozen=True)
+class Oidc:
+    """The clinic's own sign-in, and which words in its claim give which role."""
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    label: str
+    claim: str
+    clinicians: str
+    admins: str
 
 
 @dataclass(frozen=True)
@@ -13,9 +31,12 @@ class Settings:
 
     data_dir: Path
     models_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     photos_url: str
+    public_url: str  # of the reverse proxy that brings visitors by HTTPS, "" where there is none
+    oidc: Oidc | None
     max_upload_bytes: int
+    max_session_bytes: int
     max_photos: int
     max_analysis_seconds: float
 
@@ -23,7 +44,8 @@ class Settings:
 def load() -> Settings:
     """Reads the variables SKIN_...; a missing or empty one means its default.
 
-    Nothing is created: whoever writes first makes the folder.
+    Nothing is created: whoever writes first makes the folder. InvalidSettings for a variable that
+    cannot be understood.
     """
     data_dir = _folder("SKIN_DATA_DIR", ROOT / "var")
     return Settings(
@@ -31,18 +53,50 @@ def load() -> Settings:
         models_dir=_folder("SKIN_MODELS_DIR", ROOT / "assets" / "models"),
         database_url=_text("SKIN_DATABASE_URL", f"sqlite:///{data_dir / 'records.sqlite'}"),
         photos_url=_text("SKIN_PHOTOS_URL", str(data_dir / "photos")),
+        public_url=_public_url(),
+        oidc=_oidc(),
         # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_upload_bytes=25 * 1024 * 1024,
+        max_session_bytes=1024 * 1024 * 1024,  # uploads that one signed-in browser may hold here
         max_photos=200,
         # Two hundred photos take about ten on one slow core; more than this is no answer any more.
         max_analysis_seconds=90,
     )
 
 
-def _text(variable: str, default: str) -> str:
+def _text(variable: str, default: str = "") -> str:
     return os.environ.get(variable, "").strip() or default
 
 
 def _folder(variable: str, default: Path) -> Path:
-    text = _text(variable, "")
+    text = _text(variable)
     return Path(text).expanduser().resolve() if text else default
+
+
+def _public_url() -> str:
+    text = _text("SKIN_PUBLIC_URL").rstrip("/")
+    parts = urlsplit(text)
+    if text and (parts.scheme != "https" or not parts.hostname or parts.path):
+        raise InvalidSettings("SKIN_PUBLIC_URL must be like https://dermtrace.clinic.example")
+    return text
+
+
+def _oidc() -> Oidc | None:
+    issuer = _text("SKIN_OIDC_ISSUER")
+    if not issuer:
+        return None
+    parts = urlsplit(issuer)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise InvalidSettings("SKIN_OIDC_ISSUER must begin with https://")
+    needed = ("SKIN_OIDC_CLIENT_ID", "SKIN_OIDC_CLIENT_SECRET")
+    if missing := [name for name in needed if not _text(name)]:
+        raise InvalidSettings(f"SKIN_OIDC_ISSUER needs {' and '.join(missing)} as well.")
+    return Oidc(
+        issuer=issuer,
+        client_id=_text("SKIN_OIDC_CLIENT_ID"),
+        client_secret=_text("SKIN_OIDC_CLIENT_SECRET"),
+        label=_text("SKIN_OIDC_LABEL", "Sign in with the clinic's account"),
+        claim=_text("SKIN_OIDC_CLAIM", "groups"),
+        clinicians=_text("SKIN_OIDC_CLINICIANS", "dermtrace-clinicians"),
+        admins=_text("SKIN_OIDC_ADMINS", "dermtrace-admins"),
+    )

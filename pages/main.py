@@ -1,13 +1,27 @@
-"""The router: which pages there are."""
+"""The router: the pages that this account may open."""
 
 from pathlib import Path
 
 import streamlit as st
+
+from pages.components import guard
+from records.actors import ADMIN, CLINICIAN
 
 LOGO = Path(__file__).parents[1] / "assets" / "logo"
 
 st.set_page_config(page_title="DermTrace", page_icon=(LOGO / "icon.svg").read_text(), layout="wide")
 dark = st.context.theme.type == "dark"
 st.logo(LOGO / f"logo-{'dark' if dark else 'light'}.svg", size="large")
-page = st.navigation([st.Page("clinic/examine.py", title="Examine", default=True)], position="top")
-page.run()
+person = guard.someone()
+roles = person.account.roles
+pages = []
+if CLINICIAN in roles:
+    pages += [st.Page("clinic/examine.py", title="Examine", default=True)]
+if ADMIN in roles:
+    pages += [
+        st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
+        st.Page("admin/audit.py", title="Audit log"),
+    ]
+name = person.account.name
+pages += [st.Page("everyone/account.py", title=name, icon=":material/account_circle:")]
+st.navigation(pages, position="top").run()

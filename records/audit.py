@@ -172,6 +172,13 @@ def entries(
         ]
 
 
+def kinds(database: Database, *, actor: Actor) -> list[str]:
+    """Everything that ever happened, by its name. Admins."""
+    actor.require(ADMIN)
+    with database.read() as session:
+        return list(session.scalars(select(AuditRow.kind).distinct().order_by(AuditRow.kind)))
+
+
 def head(database: Database) -> Head:
     """The end of the log, to be copied off the machine; seq 0 while nothing has happened."""
     with database.read() as session:

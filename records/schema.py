@@ -43,7 +43,13 @@ from records.errors import (
 from records.store import sync_folder
 
 # Every module with tables: Base.metadata is whole once they are imported.
-TABLES = ("records.audit", "records.tables")
+TABLES = (
+    "records.accounts",
+    "records.audit",
+    "records.links",
+    "records.sessions",
+    "records.tables",
+)
 OWNER_ONLY = 0o600  # SQLite gives its journals the rights of the database
 Backup = Callable[[Connection, str], None]
 

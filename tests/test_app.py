@@ -12,6 +12,9 @@ from starlette.testclient import TestClient
 from streamlit.runtime import Runtime
 
 import app
+from pages.components import serving
+from signin import cookies
+from tests.signing import admit
 from tests.tiny import save_tiny_model
 
 
@@ -21,13 +24,14 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     save_tiny_model(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SKIN_MODELS_DIR", str(folder))
+        patch.setenv("SKIN_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         yield folder
 
 
 @pytest.fixture(scope="module")
 def client(models_dir: Path) -> Iterator[TestClient]:
     st.cache_resource.clear()
-    with TestClient(app.app) as client:
+    with TestClient(app.app, base_url="http://127.0.0.1") as client:
         yield client
     gc.unfreeze()
     st.cache_resource.clear()
@@ -57,7 +61,9 @@ def test_no_photo_stays_in_the_browsers_cache(client: TestClient) -> None:
 
 
 def test_the_agent_interface_is_off(client: TestClient) -> None:
+    client.cookies.set(cookies.SESSION, admit(serving.database()))
     assert client.post("/_stcore/agent/interact", json={}).status_code in (403, 404)
+    client.cookies.clear()
 
 
 def test_without_a_model_the_server_says_so(client: TestClient, models_dir: Path) -> None:

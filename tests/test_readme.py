@@ -26,7 +26,8 @@ COMMANDS = [
 ]
 OURS = ("skinmodel", "training")
 OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w.-])"
-PACKAGES = ("benchmarks", "pages", "records", "skinmodel", "training")  # listed module by module
+# Listed module by module.
+PACKAGES = ("benchmarks", "pages", "records", "signin", "skinmodel", "training")
 NUMBER = r"\d+\.\d+"
 
 # Hosts of package registries, and folders of one person's machine. Written so that these lines

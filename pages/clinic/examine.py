@@ -7,10 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import card, examples, listing, menu, serving, trend, uploads, viewer
+from pages.components import card, examples, guard, listing, menu, serving, trend, uploads, viewer
 from pages.components import tray as trays
 from pages.components.tray import Result, Tray
 from pages.components.words import count, span
+from records.actors import CLINICIAN
 from skinmodel.analysis import NO_RESULT, AnalysisFailed, analyse
 from skinmodel.bundle import Model
 from skinmodel.deadline import Overdue
@@ -174,6 +175,7 @@ def facts(result: Result) -> tuple[str, ...]:
     return f"{DISCLAIMER}.", f"{model} {prior}", *result.analysis.notes
 
 
+guard.require(CLINICIAN)
 try:
     examine(serving.model(), trays.current())
 except InvalidModel as error:

@@ -1,4 +1,4 @@
-"""What all sessions share: settings, the model in use, the readers of photos, and the cores."""
+"""What all sessions share: settings, records, the model, the readers of photos, and the cores."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 import settings
+from records.database import Database
+from records.schema import open_database
 from skinmodel import registry
 from skinmodel.bundle import Model, load_model
 from skinmodel.deadline import Places
@@ -35,3 +37,13 @@ def decoder() -> Decoder:
 def places() -> Places:
     """Room for as many analyses at a time as there are cores, and for two on a single one."""
     return Places(max(2, os.cpu_count() or 1))
+
+
+def database() -> Database:
+    """The records; Unavailable with a sentence where they cannot be used, asked anew each time."""
+    return _database(settings.load().database_url)
+
+
+@st.cache_resource(show_spinner=False)
+def _database(url: str) -> Database:
+    return open_database(url)

@@ -18,7 +18,7 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The running app; not started where there is no browser to visit it."""
     models = tmp_path_factory.mktemp("models")
     save_tiny_model(models)
-    with serve(models, tmp_path_factory.mktemp("server") / "log") as server:
+    with serve(models, tmp_path_factory.mktemp("server")) as server:
         yield server
 
 
@@ -52,6 +52,7 @@ def page(browser: Browser, server: Server, sent: list[object], width: int) -> It
     context = browser.new_context(
         viewport={"width": width, "height": 900}, has_touch=width < 500, color_scheme="dark"
     )
+    context.add_cookies(server.cookies)
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
     page = context.new_page()

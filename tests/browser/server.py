@@ -7,34 +7,55 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from records.actors import ADMIN, CLINICIAN
+from tests.signing import admit_to
 
 ROOT = Path(__file__).parents[2]
+ROLES = (CLINICIAN, ADMIN)
 START_SECONDS = 180  # on a machine that is busy with something else
 
 
 class Server:
-    """The running app: its address, and its log so far."""
+    """The running app: its address, its data, its log so far, and a session to visit it with."""
 
-    def __init__(self, address: str, log: Path) -> None:
+    def __init__(self, address: str, data: Path, log: Path, token: str) -> None:
         self.address = address
+        self.data = data
         self._log = log
+        self._token = token
+
+    @property
+    def cookies(self) -> list[Any]:
+        """What lets a browser in, as clinician and administrator."""
+        return [{"name": "dermtrace_session", "value": self._token, "url": self.address}]
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text(encoding="utf-8")
 
     def analyses(self) -> int:
         """How often the network has run."""
-        return len(re.findall(r"Analysed \d+ photo", self._log.read_text(encoding="utf-8")))
+        return len(re.findall(r"Analysed \d+ photo", self.log()))
 
 
 @contextmanager
-def serve(models: Path, log: Path) -> Iterator[Server]:
-    """The app with the models of a folder, until the context is left; it writes to `log`."""
+def serve(models: Path, folder: Path, *, roles: Sequence[str] = ROLES) -> Iterator[Server]:
+    """The app with the models of a folder, until the context is left.
+
+    Its data and its log lie in `folder`. Without roles it has no accounts yet.
+    """
+    data, log = folder / "data", folder / "log"
+    token = admit_to(f"sqlite:///{data / 'records.sqlite'}", roles) if roles else ""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = os.environ | {"SKIN_MODELS_DIR": str(models)}
+    environment = os.environ | {"SKIN_MODELS_DIR": str(models), "SKIN_DATA_DIR": str(data)}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -42,7 +63,7 @@ def serve(models: Path, log: Path) -> Iterator[Server]:
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(address, process, log)
-        yield Server(address, log)
+        yield Server(address, data, log, token)
     finally:
         process.terminate()
         process.wait(timeout=30)

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import settings
+from records.actors import CLINICIAN
 from tests.browser.conftest import FLAGS, PATIENCE, READY
 from tests.browser.server import ROOT, serve
 
@@ -36,17 +37,19 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        serve(settings.load().models_dir, Path(folder) / "log") as server,
+        serve(settings.load().models_dir, Path(folder), roles=[CLINICIAN]) as server,
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
         for theme in THEMES:
-            page = browser.new_page(viewport=WINDOW, color_scheme=theme)
+            context = browser.new_context(viewport=WINDOW, color_scheme=theme)
+            context.add_cookies(server.cookies)
+            page = context.new_page()
             page.set_default_timeout(2 * PATIENCE)
             page.goto(server.address)
             version = show_result(page)
             save(page.screenshot(clip=PART), FOLDER / f"examine-{theme}.webp", version)
-            page.close()
+            context.close()
         browser.close()
     return 0
 
