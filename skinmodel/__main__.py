@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--on", nargs="+", type=_date, metavar="DATE", help="when each was taken, as 2025-03-12"
     )
+    one.add_argument(
+        "--anyway", action="store_true", help="show the numbers of what is not assessed, too"
+    )
     one.add_argument("--json", action="store_true", help="print JSON instead of a table")
     one.add_argument("--overlay", type=Path, metavar="FOLDER", help="write heat maps there")
     one.set_defaults(run=_diagnose)
@@ -98,19 +101,24 @@ def _diagnose(options: argparse.Namespace) -> int:
         return 1
     analysis = analyse(model, series, prior=options.prior, refused=len(refused))
     if options.json:
-        result = export.to_dict(analysis, remarks=remarks, refused=refused)
+        result = export.to_dict(analysis, remarks=remarks, refused=refused, anyway=options.anyway)
         print(json.dumps(result, indent=2, allow_nan=False))
     else:
-        print(_table(analysis))
+        print(_table(analysis, options.anyway))
         for name, text in remarks:
             print(f"{name}: {text}")
-    if options.overlay:
+    if options.overlay and (analysis.assessed or options.anyway):
         _write_overlays(analysis, options.overlay)
     return 1 if refused else 0
 
 
-def _table(analysis: Analysis) -> str:
+def _table(analysis: Analysis, anyway: bool) -> str:
     lines = []
+    if said := export.refusal(analysis):
+        lines += [said, ""]
+        if not anyway:
+            lines += [*analysis.warnings, "--anyway shows the numbers."]
+            return "\n".join([*lines, f"Model {analysis.model_version}. {export.DISCLAIMER}."])
     for diagnosis, probability in export.ranked(analysis):
         name = f"{diagnosis.name} ({diagnosis.code})"
         lines.append(f"{name:32}  {diagnosis.behaviour:14} {probability:7.1%}")
@@ -162,6 +170,8 @@ def _predict(options: argparse.Namespace) -> int:
     for name, reason in scores.failed:
         print(f"{name}: {reason}", file=sys.stderr)
     what = "lesions" if lesions is not None else "photos"
+    if model.unknown is None:
+        print("This model does not measure UNK; it is 0.", file=sys.stderr)
     print(f"{len(scores.rows)} {what} scored, model {model.version}.", file=sys.stderr)
     if scores.failed:
         print(f"{len(scores.failed)} of {len(photos)} photos not scored.", file=sys.stderr)

@@ -14,6 +14,7 @@ from skinmodel.analysis import Analysis
 from skinmodel.diagnoses import CODES, Diagnosis, diagnosis
 from skinmodel.inferno import colour_table
 from skinmodel.transforms import Box
+from skinmodel.unknown import THRESHOLD
 
 DISCLAIMER = "Decision support, not a diagnosis"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -46,17 +47,42 @@ def caption(analysis: Analysis, output: int, photo: int | None = None) -> str:
     return f"Regions that raised the score for {name}. Coarse; not an outline or a biopsy guide."
 
 
+def refusal(analysis: Analysis) -> str | None:
+    """Why a result is withheld, and what that does not mean; None for a result to be shown."""
+    strange = [i for i, far in enumerate(analysis.unknown_by_photo, 1) if far > THRESHOLD]
+    if not strange:
+        return None
+    if len(analysis.photos) == 1:
+        what = "this does not look like a dermoscopic photo"
+    elif len(strange) == 1:
+        what = f"photo {strange[0]} does not look like a dermoscopic photo"
+    else:
+        some = f"{', '.join(map(str, strange[:-1]))} and {strange[-1]}"
+        what = f"photos {some} do not look like dermoscopic photos"
+    said = f"Not assessed: {what} of one of the eight diagnoses."
+    if len(strange) < len(analysis.photos):
+        said += f" The others can be assessed without {'it' if len(strange) == 1 else 'them'}."
+    return f"{said} This says nothing about whether the lesion is harmless."
+
+
 def to_dict(
-    analysis: Analysis, *, remarks: Sequence[Remark] = (), refused: Sequence[Remark] = ()
+    analysis: Analysis,
+    *,
+    remarks: Sequence[Remark] = (),
+    refused: Sequence[Remark] = (),
+    anyway: bool = False,
 ) -> dict[str, Any]:
     """The analysis without pictures and maps, as plain values for JSON; dates are ISO 8601.
 
     `remarks` are the warnings about single photos, `refused` the files that were not read and why.
+    Of a result that is not assessed the numbers are left out, unless they are wanted `anyway`.
     """
     codes = analysis.codes
+    shown = analysis.assessed or anyway
 
-    def by_code(row: NDArray[np.float64]) -> dict[str, float]:
-        return {code: float(value) for code, value in zip(codes, row, strict=True)}
+    def numbers(row: NDArray[np.float64], malignant: float) -> dict[str, float] | None:
+        by_code = {code: float(value) for code, value in zip(codes, row, strict=True)}
+        return by_code | {"malignancy": float(malignant)} if shown else None
 
     return {
         "model_version": analysis.model_version,
@@ -65,22 +91,20 @@ def to_dict(
         "prior": analysis.prior,
         "differential": [
             {"code": d.code, "name": d.name, "behaviour": d.behaviour, "probability": probability}
-            for d, probability in ranked(analysis)
+            for d, probability in (ranked(analysis) if shown else ())
         ],
-        "malignancy": float(analysis.malignancy[-1]),
+        "malignancy": float(analysis.malignancy[-1]) if shown else None,
         "assessed": analysis.assessed,
+        "not_assessed_because": refusal(analysis),
         "unknown": analysis.unknown,
         "visits": [
             {
                 "date": visit.taken_on.isoformat() if visit.taken_on else None,
-                "photos": [
-                    {"name": analysis.photos[i].name, "sha256": analysis.photos[i].sha256}
-                    for i in visit.photos
-                ],
-                "all_photos_up_to_this_visit": by_code(analysis.probabilities[t])
-                | {"malignancy": float(analysis.malignancy[t])},
-                "this_visit_alone": by_code(analysis.alone[t])
-                | {"malignancy": float(analysis.malignancy_alone[t])},
+                "photos": [_photo(analysis, i) for i in visit.photos],
+                "all_photos_up_to_this_visit": numbers(
+                    analysis.probabilities[t], analysis.malignancy[t]
+                ),
+                "this_visit_alone": numbers(analysis.alone[t], analysis.malignancy_alone[t]),
             }
             for t, visit in enumerate(analysis.visits)
         ],
@@ -96,16 +120,29 @@ def to_dict(
     }
 
 
-def to_csv(analysis: Analysis, *, remarks: Sequence[Remark] = ()) -> str:
-    """The analysis as CSV: two rows a visit, of all photos up to it and of its photos alone."""
+def _photo(analysis: Analysis, index: int) -> dict[str, Any]:
+    photo = analysis.photos[index]
+    far = float(analysis.unknown_by_photo[index]) if analysis.unknown is not None else None
+    return {"name": photo.name, "sha256": photo.sha256, "unknown": far}
+
+
+def to_csv(analysis: Analysis, *, remarks: Sequence[Remark] = (), anyway: bool = False) -> str:
+    """The analysis as CSV: two rows a visit, of all photos up to it and of its photos alone.
+
+    Of a result that is not assessed the numbers are left blank, unless they are wanted `anyway`.
+    """
+    shown = analysis.assessed or anyway
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
     malignancy = ("malignancy",) if analysis.codes == CODES else ()
-    warnings = [*analysis.warnings, *(f"{name}: {text}" for name, text in remarks)]
+    said = refusal(analysis)
+    warnings = [*([said] if said else []), *analysis.warnings]
+    warnings += [f"{name}: {text}" for name, text in remarks]
+    far = "" if analysis.unknown is None else repr(analysis.unknown)
     made_by = analysis.prior, safe_cell(analysis.model_version), DISCLAIMER
-    head = ("visit", "date", "photos", "from", *analysis.codes, *malignancy)
+    head = ("visit", "date", "photos", "from", *analysis.codes, *malignancy, "unknown")
     writer.writerow((*head, "prior", "model_version", "notice", "warnings"))
-    said = safe_cell(" ".join(warnings))
+    all_said = safe_cell(" ".join(warnings))
     for t, visit in enumerate(analysis.visits):
         names = "; ".join(analysis.photos[i].name for i in visit.photos)
         day = visit.taken_on.isoformat() if visit.taken_on else ""
@@ -115,7 +152,8 @@ def to_csv(analysis: Analysis, *, remarks: Sequence[Remark] = ()) -> str:
         ):
             values = [repr(float(value)) for value in row]
             values += [repr(float(summed))] if malignancy else []
-            writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by, said))
+            values = [*(values if shown else [""] * len(values)), far]
+            writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by, all_said))
     return file.getvalue()
 
 
@@ -169,7 +207,13 @@ def overlay_png(
     for key, text in texts.items():
         info.add_itxt(key, text)
     file = io.BytesIO()
-    footer = (texts["Title"], *remarks, f"{texts['Software']}. {DISCLAIMER}.")
+    said = refusal(analysis)
+    footer = (
+        *([said] if said else []),
+        texts["Title"],
+        *remarks,
+        f"{texts['Software']}. {DISCLAIMER}.",
+    )
     _with_footer(picture, " ".join(footer)).save(file, "PNG", pnginfo=info)
     return file.getvalue()
 

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,11 @@ class InvalidInput(ValueError):
 
 @dataclass(frozen=True)
 class Scores:
-    """Probabilities of the eight by photo or lesion, in order, and (file name, reason) failed."""
+    """The nine values by photo or lesion, in order, and (file name, reason) failed.
+
+    They are the probabilities of the eight, which sum to 1, and the unknown score: of a lesion
+    that of its strangest photo, 0 where the model has none.
+    """
 
     rows: dict[str, tuple[float, ...]]
     failed: tuple[tuple[str, str], ...]
@@ -139,13 +144,13 @@ def score_photos(
     for image in photos:
         if image in pooled:
             groups[image if lesions is None else lesions[image]].append(pooled[image])
-    return Scores(_probabilities(model, groups, prior), tuple(sorted(failed)))
+    return Scores(_nine(model, groups, prior), tuple(sorted(failed)))
 
 
-def _probabilities(
+def _nine(
     model: Model, groups: Mapping[str, Sequence[Tensor]], prior: Prior
 ) -> dict[str, tuple[float, ...]]:
-    """Probabilities after the last photo of each group; groups of one length go together."""
+    """The values after the last photo of each group; groups of one length go together."""
     by_length: dict[int, list[str]] = defaultdict(list)
     for name, rows in groups.items():
         by_length[len(rows)].append(name)
@@ -158,12 +163,21 @@ def _probabilities(
             with torch.no_grad():
                 logits = model.network.forward_pooled(pooled, visit)[:, -1]
             probabilities = model.calibration.probabilities(logits.numpy(), prior=prior)
-            found |= {n: tuple(p) for n, p in zip(part, probabilities.tolist(), strict=True)}
+            unknown = np.zeros(len(part))
+            if model.unknown:
+                unknown = model.unknown.scores(pooled.flatten(0, 1)).reshape(-1, length).max(axis=1)
+            rows = np.column_stack([probabilities, unknown]).tolist()
+            found |= {n: tuple(row) for n, row in zip(part, rows, strict=True)}
     return {name: found[name] for name in groups}
 
 
 def write_csv(path: Path, first_column: str, rows: Mapping[str, Sequence[float]]) -> None:
-    """Writes the challenge's format, replacing the file in one step; UNK is 0.0 until measured."""
+    """Writes the challenge's format, replacing the file in one step.
+
+    Its scores are confidences in [0, 1] with 0.5 as the line between yes and no, and need not sum
+    to 1 (https://forum.isic-archive.com/t/submission-procedure/1172). Here the eight do, and UNK
+    stands beside them.
+    """
     handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
@@ -171,7 +185,7 @@ def write_csv(path: Path, first_column: str, rows: Mapping[str, Sequence[float]]
             writer.writerow((first_column, *CODES, UNKNOWN))
             for name, values in rows.items():
                 # Twelve decimals: the eight sum to 1 within 1e-11, and no reader meets an exponent.
-                writer.writerow((name, *(f"{value:.12f}" for value in values), "0.0"))
+                writer.writerow((name, *(f"{value:.12f}" for value in values)))
             file.flush()
             os.fsync(file.fileno())
         os.chmod(unfinished, 0o644)  # mkstemp's files are for their owner alone

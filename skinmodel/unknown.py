@@ -17,10 +17,6 @@ from torch import Tensor
 
 UNKNOWN_FILE = "unknown.safetensors"
 THRESHOLD = 0.5  # the ISIC 2019 challenge's own line between yes and no
-NOT_ASSESSED = (
-    "Not assessed: this does not look like a dermoscopic photo of one of the eight diagnoses."
-    " This says nothing about whether the lesion is harmless."
-)
 KEEP = 0.98  # of the lesions kept apart, this share stays below the threshold
 MOST_DIRECTIONS = 256  # 640 KiB on disk for MobileNetV2's 1,280 features
 TYPICAL = 0.01  # what the median lesion scores

@@ -187,7 +187,7 @@ def test_predict_writes_the_challenges_format(
     for row in rows[1:]:
         values = [float(value) for value in row[1:9]]
         assert abs(sum(values) - 1) < 1e-10
-        assert row[9] == "0.0"
+        assert float(row[9]) == 0
         assert values == pytest.approx(directly(model, folder / f"{row[0]}.jpg"), abs=1e-6)
     assert "4/4" in capsys.readouterr().err  # the progress bar
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "photos"]

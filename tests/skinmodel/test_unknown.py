@@ -1,5 +1,7 @@
 """The unknown score: what is beside the training photos scores high, on disk and in a result."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from skinmodel import __main__ as cli
+from skinmodel import export
 from skinmodel.analysis import analyse
 from skinmodel.bundle import InvalidModel, Model, load_model, save_model
 from skinmodel.casemix import CaseMix
@@ -81,6 +85,51 @@ def test_the_score_does_not_move_with_the_mix(
     mix = CaseMix.from_dict(dict(zip(CODES, (0.65, *(0.05,) * 7), strict=True)))
     results = [analyse(measured, photos, prior=p, explain=False) for p in ("balanced", mix)]
     np.testing.assert_array_equal(results[0].unknown_by_photo, results[1].unknown_by_photo)
+
+
+def test_numbers_are_withheld_until_asked_for(
+    model: Model, photos: tuple[SeriesPhoto, ...]
+) -> None:
+    result = analyse(with_unknown(model, photos, 0.9), photos, explain=False)
+    strange = int(result.unknown_by_photo.argmax()) + 1
+    said = export.refusal(result)
+    assert said and f"photo {strange} does not look like a dermoscopic photo" in said
+    assert "This says nothing about whether the lesion is harmless." in said
+    values = export.to_dict(result)
+    assert values["not_assessed_because"] == said and not values["assessed"]
+    assert values["differential"] == [] and values["malignancy"] is None
+    assert values["visits"][0]["this_visit_alone"] is None
+    row = next(csv.DictReader(io.StringIO(export.to_csv(result))))
+    assert row["MEL"] == row["malignancy"] == "" and said in row["warnings"]
+    assert len(export.to_dict(result, anyway=True)["differential"]) == 8
+    row = next(csv.DictReader(io.StringIO(export.to_csv(result, anyway=True))))
+    assert float(row["MEL"]) == result.probabilities[0, 0] and said in row["warnings"]
+
+
+def test_the_command_line_withholds_and_fills_unk(
+    model: Model,
+    photos: tuple[SeriesPhoto, ...],
+    make_network: Callable[..., CnnLstm],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    strict = with_unknown(model, photos, 0.0)
+    folder = saved(strict, make_network(), tmp_path)
+    (tmp_path / "photos").mkdir()
+    photo = tmp_path / "photos" / "one.png"
+    photos[0].picture.save(photo)
+    assert cli.main(["diagnose", str(photo), "--model", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "Not assessed: this does not look like a dermoscopic photo of" in said
+    assert "%" not in said
+    assert cli.main(["diagnose", str(photo), "--model", str(folder), "--anyway"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Not assessed") and "Melanoma (MEL)" in said
+    out = tmp_path / "out.csv"
+    assert cli.main(["predict", str(photo.parent), "--out", str(out), "--model", str(folder)]) == 0
+    row = next(csv.DictReader(io.StringIO(out.read_text())))
+    assert float(row["UNK"]) > THRESHOLD
+    assert sum(float(row[code]) for code in CODES) == pytest.approx(1)
 
 
 def saved(model: Model, network: CnnLstm, folder: Path) -> Path:
