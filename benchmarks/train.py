@@ -65,10 +65,12 @@ def measure(
     layout, _ = fastest(network, batch=batch, size=size, device=torch.device("cpu"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = _data(folder, batches * batch, config, seed)
+        data = drawn_data(folder, batches * batch, config, seed)
         arms = {
-            "ours": _ours(_learner(network, data, config, layout), data, config),
-            "network alone": _alone(_learner(network, data, config, layout), data, config),
+            "ours": _ours(new_learner(network, data, config, layout), data, config),
+            "network alone": network_alone(
+                new_learner(network, data, config, layout), data, config
+            ),
             "textbook": _textbook(copy.deepcopy(network), folder / "photos", config),
         }
         seconds = side_by_side(arms, rounds=rounds, seed=seed)
@@ -81,7 +83,7 @@ def measure(
     }
 
 
-def _data(folder: Path, photos: int, config: TrainConfig, seed: int) -> tuple[Lesions, Cache]:
+def drawn_data(folder: Path, photos: int, config: TrainConfig, seed: int) -> tuple[Lesions, Cache]:
     """Drawn photos, half as many lesions (so that every batch is full), and their cache."""
     chance = np.random.default_rng(seed)
     paths = []
@@ -104,7 +106,7 @@ def _data(folder: Path, photos: int, config: TrainConfig, seed: int) -> tuple[Le
     return Lesions(pairs, labels, ((nan, nan),) * len(pairs)), cache
 
 
-def _learner(
+def new_learner(
     network: CnnLstm, data: tuple[Lesions, Cache], config: TrainConfig, layout: Layout
 ) -> Learner:
     """A copy of the network made ready as `training.loop.fit` does it."""
@@ -126,9 +128,10 @@ def _ours(learner: Learner, data: tuple[Lesions, Cache], config: TrainConfig) ->
     return run
 
 
-def _alone(
+def network_alone(
     learner: Learner, data: tuple[Lesions, Cache], config: TrainConfig
 ) -> Callable[[], None]:
+    """The network fed tensors from memory: forward, loss, backward, optimizer."""
     batches = list(epoch_batches(*data, config, 0))
     ready = [(config.preparation.normalise(batch.pixels), batch.labels) for batch in batches]
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import diagnose, explain, train
+from benchmarks import diagnose, explain, pipeline, train
 from benchmarks.__main__ import BENCHMARKS, Row, _table_row, _text, machine
 
 TINY = {"filters": (4, 8), "lstm_units": 4}
@@ -15,6 +15,13 @@ def test_training_is_measured() -> None:
     result = train.measure("conv", rounds=1, batches=1, batch=16, size=32, **TINY)
     assert set(result["ratios"]) == {"textbook", "network alone"}
     assert all(math.isfinite(rate) and rate > 0 for rate in result["per_second"].values())
+
+
+def test_preparing_photos_is_measured() -> None:
+    rate = pipeline.measure(
+        "conv", rounds=1, batch=16, size=32, large=diagnose.upload, **TINY
+    )
+    assert len(rate) == 5 and all(0 < images < 1e9 for images in rate.values())
 
 
 def test_diagnosing_is_measured() -> None:
