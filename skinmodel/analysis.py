@@ -186,9 +186,12 @@ def _analyse(
     running, alone = score(model, pooled, series)
     if not (features.isfinite().all() and running.isfinite().all() and alone.isfinite().all()):
         raise FloatingPointError("The network's result is not finite.")
-    probabilities = model.calibration.probabilities(running.numpy(), prior=prior)
-    probabilities_alone = model.calibration.probabilities(alone.numpy(), prior=prior)
-    fixed = model.calibration.probabilities(running.numpy())
+    own = np.array([len(visit.photos) for visit in series.visits])
+    so_far = own.cumsum()
+    calibrated = model.calibration.probabilities
+    probabilities = calibrated(running.numpy(), prior=prior, photos=so_far)
+    probabilities_alone = calibrated(alone.numpy(), prior=prior, photos=own)
+    fixed = calibrated(running.numpy(), photos=so_far)
     alert_scores = malignancy(fixed)
     unknown = model.unknown.scores(pooled) if model.unknown else np.zeros(0)
     rule, line = model.calibration.sets, model.calibration.alert

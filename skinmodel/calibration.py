@@ -1,4 +1,4 @@
-"""From logits to probabilities: temperature, and whose mix of diagnoses they assume.
+"""From logits to probabilities: how sharp they are, and whose mix of diagnoses they assume.
 
 The network is trained on `logits + log(class frequencies)` (logit adjustment, Menon et al. 2021,
 https://arxiv.org/abs/2007.07314), so its bare logits assume that all diagnoses are equally
@@ -22,25 +22,33 @@ from skinmodel.sets import SetRule
 Prior = Literal["training", "balanced"] | CaseMix
 Probabilities = NDArray[np.float64]
 
-TEMPERATURES = (0.05, 20.0)  # searched by fit_temperature
+PHOTO_GROUPS = 3  # one photo, two, three or more
 
 
 @dataclass(frozen=True)
 class Calibration:
     """How logits become probabilities, and probabilities sets and alerts; saved in the card.
 
-    `prior_training`: the eight diagnoses' frequencies in the training data, in their order. `sets`
-    and `alert` are fitted to the probabilities at that mix; None in a model without them.
+    Logits are divided by `temperature`, times its factor in `by_photos` for one, two, and three or
+    more photos; then each one's `shift`, where there are any, is added. `prior_training`: the eight
+    diagnoses' frequencies in the training data, in their order. `sets` and `alert` are fitted to
+    the probabilities at that mix; None in a model without them.
     """
 
     temperature: float = 1.0
     prior_training: tuple[float, ...] = (1 / len(CODES),) * len(CODES)
+    by_photos: tuple[float, ...] = (1.0,) * PHOTO_GROUPS
+    shift: tuple[float, ...] = ()
     sets: SetRule | None = None
     alert: AlertLine | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
-            raise ValueError("The temperature must be a positive number.")
+        if len(self.by_photos) != PHOTO_GROUPS or not all(
+            math.isfinite(t) and t > 0 for t in (self.temperature, *self.by_photos)
+        ):
+            raise ValueError("The temperature and its factors must be positive numbers.")
+        if len(self.shift) not in (0, 1, len(CODES)) or not all(map(math.isfinite, self.shift)):
+            raise ValueError(f"The shift must be a number, or {len(CODES)}.")
         if len(self.prior_training) != len(CODES) or not all(p > 0 for p in self.prior_training):
             raise ValueError(f"The prior must be {len(CODES)} positive numbers.")
         if abs(sum(self.prior_training) - 1) > 1e-3:
@@ -60,16 +68,22 @@ class Calibration:
         """The calibration as plain values for JSON."""
         return asdict(self)
 
-    def probabilities(self, logits: ArrayLike, *, prior: Prior = "training") -> Probabilities:
+    def probabilities(
+        self, logits: ArrayLike, *, prior: Prior = "training", photos: ArrayLike = 1
+    ) -> Probabilities:
         """Logits (..., 8) to probabilities of the same shape, float64; eight of them sum to 1.
 
-        A binary network's logits (..., 1) become the probability of a malignant diagnosis.
+        A binary network's logits (..., 1) become the probability of a malignant diagnosis. `photos`
+        is how many each row of logits was computed from, a number or (...,).
         """
-        scaled = np.asarray(logits, dtype=np.float64) / self.temperature
+        factors = np.array(self.by_photos)[photo_group(photos)]
+        scaled = np.asarray(logits, dtype=np.float64) / (self.temperature * factors[..., None])
+        if self.shift:
+            scaled = scaled + np.array(self.shift)
         if isinstance(prior, CaseMix):
-            scaled = scaled + _offset(prior.shares, scaled.shape[-1])
+            scaled = scaled + log_odds(prior.shares, scaled.shape[-1])
         elif prior == "training":
-            scaled = scaled + _offset(self.prior_training, scaled.shape[-1])
+            scaled = scaled + log_odds(self.prior_training, scaled.shape[-1])
         elif prior != "balanced":
             raise ValueError(f"Unknown prior {prior!r}: training, balanced or a case mix.")
         if scaled.shape[-1] == 1:
@@ -78,7 +92,13 @@ class Calibration:
         return odds / odds.sum(axis=-1, keepdims=True)
 
 
-def _offset(mix: Sequence[float], outputs: int) -> Probabilities:
+def photo_group(photos: ArrayLike) -> NDArray[np.int64]:
+    """Which of `by_photos` is for results of so many photos, each at least 1."""
+    return np.minimum(np.asarray(photos, dtype=np.int64), PHOTO_GROUPS) - 1
+
+
+def log_odds(mix: Sequence[float], outputs: int) -> Probabilities:
+    """What a mix of the eight adds to the logits: (8,), or (1,) for malignant against the rest."""
     frequencies = np.array(mix)
     if outputs == 1:
         malignant = frequencies[list(MALIGNANT)].sum()
@@ -91,44 +111,3 @@ def malignancy(probabilities: Probabilities) -> Probabilities:
     if probabilities.shape[-1] == 1:
         return probabilities[..., 0]
     return probabilities[..., list(MALIGNANT)].sum(axis=-1)
-
-
-def log_loss(
-    probabilities: Probabilities, labels: ArrayLike, weights: ArrayLike | None = None
-) -> float:
-    """Mean negative log-likelihood of labels (N,) under probabilities (N, 8) or (N, 1).
-
-    Labels are indices of diagnoses, or 0 and 1 (malignant) for a binary network.
-    """
-    wanted = np.asarray(labels, dtype=np.int64)
-    if probabilities.shape[-1] == 1:
-        probabilities = np.concatenate([1 - probabilities, probabilities], axis=-1)
-    chosen = probabilities[np.arange(len(wanted)), wanted]
-    share = None if weights is None else np.asarray(weights, dtype=np.float64)
-    return float(np.average(-np.log(np.maximum(chosen, 1e-300)), weights=share))
-
-
-def fit_temperature(
-    logits: ArrayLike,
-    labels: ArrayLike,
-    *,
-    prior_training: Sequence[float],
-    weights: ArrayLike | None = None,
-) -> Calibration:
-    """The calibration with the least log loss of the training-mix posterior on held-out lesions.
-
-    `logits` (N, 8) or (N, 1) and `labels` (N,) are of the calibration lesions, `weights` (N,)
-    optional.
-    """
-    mix = tuple(float(p) for p in prior_training)
-    scores = np.asarray(logits, dtype=np.float64)
-
-    def loss(sharpness: float) -> float:
-        return log_loss(Calibration(1 / sharpness, mix).probabilities(scores), labels, weights)
-
-    # Convex in 1/T, so a third can be cut off at every step: 80 of them leave 1e-14 of the range.
-    low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
-    for _ in range(80):
-        left, right = low + (high - low) / 3, high - (high - low) / 3
-        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    return Calibration(2 / (low + high), mix)

@@ -162,7 +162,9 @@ def _nine(
             visit = torch.arange(length).expand(len(part), -1)
             with torch.no_grad():
                 logits = model.network.forward_pooled(pooled, visit)[:, -1]
-            probabilities = model.calibration.probabilities(logits.numpy(), prior=prior)
+            probabilities = model.calibration.probabilities(
+                logits.numpy(), prior=prior, photos=length
+            )
             unknown = np.zeros(len(part))
             if model.unknown:
                 unknown = model.unknown.scores(pooled.flatten(0, 1)).reshape(-1, length).max(axis=1)

@@ -1,17 +1,18 @@
 """A trained network measured on lesions it never saw, with 95 % intervals by lesion.
 
-Ranking metrics use the balanced mix, as the ISIC challenge scores; log loss and calibration error
-use the probabilities the clinic is shown, at the training mix.
+Ranking metrics use the balanced mix, as the ISIC challenge scores. Log loss, calibration error and
+accuracy at the training mix are of the probabilities the clinic is shown; there each lesion counts
+once, because the training mix is one of lesions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skinmodel.calibration import Calibration, malignancy
+from skinmodel.calibration import Calibration, Prior, malignancy
 from skinmodel.diagnoses import CODES, MALIGNANT
 from training import metrics
 from training.metrics import Array
@@ -23,15 +24,43 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scored:
-    """Logits (N, K) of photos or series, their labels (N,), and whose lesion each is (N,)."""
+    """Logits (N, K) of photos or series, their labels (N,), and whose lesion each is (N,).
+
+    `photos` (N,) is how many each was computed from; one, where it is left out.
+    """
 
     logits: Array
     labels: Labels
     lesions: Labels
+    photos: Labels = field(default_factory=lambda: np.ones(1, dtype=np.int64))
 
-    def only(self, chosen: NDArray[np.bool_]) -> "Scored":
-        """The rows chosen by a mask (N,)."""
-        return Scored(self.logits[chosen], self.labels[chosen], self.lesions[chosen])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "photos", np.broadcast_to(self.photos, self.labels.shape))
+
+    def only(self, chosen: NDArray[np.bool_] | Labels) -> "Scored":
+        """The rows chosen by a mask (N,) or by their numbers."""
+        return Scored(
+            self.logits[chosen], self.labels[chosen], self.lesions[chosen], self.photos[chosen]
+        )
+
+    def joined(self, other: "Scored") -> "Scored":
+        """These rows and the other's, which may be of the same lesions."""
+        return Scored(
+            np.concatenate([self.logits, other.logits]),
+            np.concatenate([self.labels, other.labels]),
+            np.concatenate([self.lesions, other.lesions]),
+            np.concatenate([self.photos, other.photos]),
+        )
+
+    def probabilities(self, calibration: Calibration, prior: Prior = "training") -> Array:
+        """Calibrated probabilities with a column per class: (N, 8) or (N, 2)."""
+        found = calibration.probabilities(self.logits, prior=prior, photos=self.photos)
+        return metrics.both_classes(found)
+
+    def weights(self) -> Array:
+        """Each case's share of its lesion (N,), so that every lesion counts once."""
+        _, owner, count = np.unique(self.lesions, return_inverse=True, return_counts=True)
+        return np.asarray(1 / count[owner], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,38 +74,36 @@ class Arm:
 def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[str, Any]:
     """All metrics of one set of cases as plain values; every number is [value, low, high].
 
-    The interval is the 2.5th and 97.5th percentile over bootstrap samples of lesions; a metric that
-    is undefined for the whole set is None.
+    The interval is the 2.5th and 97.5th percentile over bootstrap samples of lesions. Recall and
+    precision of a diagnosis have Wilson's, with the lesions as cases: few cases resampled can all
+    be right, and would claim to be sure. A metric undefined for the whole set is None.
     """
-    balanced = metrics.both_classes(calibration.probabilities(scored.logits, prior="balanced"))
-    shown = calibration.probabilities(scored.logits, prior="training")
-    malignant = malignancy(shown)
-    shown = metrics.both_classes(shown)
+    balanced = scored.probabilities(calibration, "balanced")
+    shown = scored.probabilities(calibration)
     labels, classes = scored.labels, shown.shape[1]
+    malignant = malignancy(shown if classes == len(CODES) else shown[:, 1:])
     is_malignant = np.isin(labels, MALIGNANT) if classes == len(CODES) else labels == 1
     areas_of = metrics.RocAreas(balanced, labels)
     two = np.stack([1 - malignant, malignant], axis=1)
     malignancy_areas_of = metrics.RocAreas(two, is_malignant.astype(int))
+    each = scored.weights()
 
     def measure(weights: Array) -> Array:
         """Every metric in one row, NaN where undefined."""
         matrix = metrics.confusion(balanced.argmax(axis=1), labels, classes, weights)
-        at_mix = metrics.confusion(shown.argmax(axis=1), labels, classes, weights)
+        at_mix = metrics.confusion(shown.argmax(axis=1), labels, classes, weights * each)
         areas = areas_of(weights)
-        recalls = metrics.recall(matrix)
         return np.array(
             [
-                metrics.mean(recalls),
+                metrics.mean(metrics.recall(matrix)),
                 metrics.accuracy(matrix),
                 metrics.accuracy(at_mix),
                 metrics.mean(metrics.precision(matrix)),
                 metrics.mean(metrics.f1(matrix)),
                 metrics.mean(areas),
                 malignancy_areas_of(weights)[1],
-                metrics.log_loss(shown, labels, weights),
-                metrics.calibration_error(shown, labels, weights),
-                *recalls,
-                *metrics.precision(matrix),
+                metrics.log_loss(shown, labels, weights * each),
+                metrics.calibration_error(shown, labels, weights * each),
                 *metrics.f1(matrix),
                 *areas,
             ],
@@ -88,9 +115,18 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
         "balanced_accuracy", "accuracy", "accuracy_at_training_mix", "macro_precision",
         "macro_f1", "macro_auroc", "malignancy_auroc", "log_loss", "calibration_error",
     )  # fmt: skip
-    per_class = [rows[len(names) + i * classes :][:classes] for i in range(4)]
+    per_class = [rows[len(names) + i * classes :][:classes] for i in range(2)]
     codes = CODES if classes == len(CODES) else ("BENIGN", "MALIGNANT")
-    matrix = metrics.confusion(balanced.argmax(axis=1), labels, classes)
+    first = balanced.argmax(axis=1)
+    matrix = metrics.confusion(first, labels, classes)
+
+    def shares(values: Sequence[float | None], of: Labels) -> list[list[float] | None]:
+        """With intervals for as many independent cases as there are lesions."""
+        lesions = [len(np.unique(scored.lesions[of == i])) for i in range(classes)]
+        return [metrics.wilson(v, n) for v, n in zip(values, lesions, strict=True)]
+
+    recalls = shares(metrics.recall(matrix), labels)
+    precisions = shares(metrics.precision(matrix), first)
     return {
         "cases": len(labels),
         "lesions": len(np.unique(scored.lesions)),
@@ -98,10 +134,10 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
         "per_diagnosis": {
             code: {
                 "cases": int((labels == i).sum()),
-                "recall": per_class[0][i],
-                "precision": per_class[1][i],
-                "f1": per_class[2][i],
-                "auroc": per_class[3][i],
+                "recall": recalls[i],
+                "precision": precisions[i],
+                "f1": per_class[0][i],
+                "auroc": per_class[1][i],
             }
             for i, code in enumerate(codes)
         },

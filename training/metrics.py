@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 BINS = 15
+Z = 1.959964  # standard deviations that hold 95 % of a normal distribution
 
 
 def probabilities(logits: ArrayLike) -> Array:
@@ -110,16 +111,68 @@ def log_loss(scores: Array, labels: ArrayLike, weights: Array | None = None) -> 
     return float(np.average(_negative_log_likelihood(scores, np.asarray(labels)), weights=weights))
 
 
+def brier(scores: Array, labels: ArrayLike, weights: Array | None = None) -> float:
+    """Mean over the cases of the squared distance to the truth, from 0 to 2."""
+    truth = np.eye(scores.shape[1])[np.asarray(labels)]
+    return float(np.average(((scores - truth) ** 2).sum(axis=1), weights=weights))
+
+
 def calibration_error(scores: Array, labels: ArrayLike, weights: Array | None = None) -> float:
     """Expected calibration error of the leading probability in 15 bins of equal mass."""
+    right = scores.argmax(axis=1) == np.asarray(labels)
     weight = np.ones(len(scores)) if weights is None else weights
+    return binned_error(scores.max(axis=1), right, weight)
+
+
+def binned_error(confidence: Array, right: NDArray[np.bool_], weights: Array) -> float:
+    """The calibration error of leading probabilities (N,) that are right or not (N,)."""
+    bins = _equal_mass(confidence, weights)
+    gaps = np.bincount(bins, weights=weights * (right - confidence), minlength=BINS)
+    return float(np.abs(gaps).sum() / weights.sum())
+
+
+def reliability_bins(scores: Array, labels: ArrayLike, weights: Array) -> list[list[float]]:
+    """[mean confidence, share right, cases] of each of the 15 bins that is not empty."""
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == np.asarray(labels)
+    bins = _equal_mass(confidence, weights)
+    return [
+        [
+            round(float(np.average(confidence[own], weights=weights[own])), 4),
+            round(float(np.average(right[own], weights=weights[own])), 4),
+            int(own.sum()),
+        ]
+        for own in (bins == i for i in range(BINS))
+        if weights[own].sum() > 0
+    ]
+
+
+def wilson(share: float | None, cases: int) -> list[float] | None:
+    """[share, low, high] with Wilson's 95 % interval for so many cases; None without any.
+
+    Wilson 1927; unlike a bootstrap it does not collapse where all of a few cases are right.
+    """
+    if share is None or cases == 0:
+        return None
+    middle = (share + Z**2 / (2 * cases)) / (1 + Z**2 / cases)
+    spread = share * (1 - share) / cases + Z**2 / (4 * cases**2)
+    half = Z * spread**0.5 / (1 + Z**2 / cases)
+    low, high = max(0.0, middle - half), min(1.0, middle + half)
+    return [round(float(value), 4) for value in (share, min(share, low), max(share, high))]
+
+
+def proportion(hits: int, cases: int) -> list[float] | None:
+    """[share, low, high] of hits among cases with Wilson's interval; None without cases."""
+    return wilson(hits / cases if cases else None, cases)
+
+
+def _equal_mass(confidence: Array, weights: Array) -> NDArray[np.int64]:
+    """The bin of each case (N,), 15 of equal weight, by rising confidence."""
     order = np.argsort(confidence, kind="stable")
-    mass = weight[order].cumsum() / weight.sum()
-    bins = np.minimum((mass - 1e-12) * BINS, BINS - 1).astype(int)
-    gaps = np.bincount(bins, weights=(weight * (right - confidence))[order], minlength=BINS)
-    return float(np.abs(gaps).sum() / weight.sum())
+    mass = weights[order].cumsum() / weights.sum()
+    bins = np.empty(len(order), dtype=np.int64)
+    bins[order] = np.minimum((mass - 1e-12) * BINS, BINS - 1).astype(int)
+    return bins
 
 
 def _negative_log_likelihood(scores: Array, truth: NDArray[np.int64]) -> Array:

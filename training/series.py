@@ -45,14 +45,14 @@ def several_photos(
     in_time = head_logits(network, pooled, [rows[i] for i in chosen], [days[i] for i in chosen])
     starts = np.cumsum([0, *(len(rows[i]) for i in chosen)])[:-1]
     count = np.diff([*starts, photos])[:, None]
-    each = _arm(alone, calibration)
+    each = _arm(alone, calibration, np.repeat(count[:, 0], count[:, 0]))
     arms = {
         FIRST: Arm(each.balanced[starts], each.shown[starts]),
         MEAN: Arm(
             np.add.reduceat(each.balanced, starts) / count,
             np.add.reduceat(each.shown, starts) / count,
         ),
-        SERIES: _arm(in_time, calibration),
+        SERIES: _arm(in_time, calibration, count[:, 0]),
     }
     undated = [i for i in chosen if any(map(isnan, days[i]))]
     return {
@@ -82,7 +82,8 @@ def order_effect(
     random = np.random.default_rng(seed)
     orders = [_orders(members, random) for members in series]
     logits = head_logits(network, pooled, [order for tried in orders for order in tried])
-    shown = _arm(logits, calibration).shown
+    lengths = np.array([len(order) for tried in orders for order in tried])
+    shown = _arm(logits, calibration, lengths).shown
     ends = np.cumsum([len(tried) for tried in orders])
     parts = np.split(shown, ends[:-1])
     same = np.array([len(set(part.argmax(axis=1))) == 1 for part in parts], dtype=float)
@@ -110,8 +111,9 @@ def _orders(members: Sequence[int], random: np.random.Generator) -> list[list[in
     return [list(members), list(members)[::-1], *drawn]
 
 
-def _arm(logits: Array, calibration: Calibration) -> Arm:
+def _arm(logits: Array, calibration: Calibration, photos: Labels) -> Arm:
+    """Every way is scaled as its lesions' number of photos asks for, so that none is favoured."""
     return Arm(
-        both_classes(calibration.probabilities(logits, prior="balanced")),
-        both_classes(calibration.probabilities(logits)),
+        both_classes(calibration.probabilities(logits, prior="balanced", photos=photos)),
+        both_classes(calibration.probabilities(logits, photos=photos)),
     )

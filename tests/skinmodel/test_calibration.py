@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skinmodel.calibration import Calibration, fit_temperature, log_loss, malignancy
+from skinmodel.calibration import Calibration, malignancy
 from skinmodel.diagnoses import CODES, MALIGNANT
 
 MIX = (0.11, 0.67, 0.05, 0.01, 0.11, 0.01, 0.02, 0.02)
@@ -39,30 +39,14 @@ def test_a_binary_network_uses_log_odds() -> None:
     assert np.isfinite(calibration.probabilities([[1e4], [-1e4]])).all()
 
 
-@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
-def test_the_temperature_of_known_logits_is_found(truth: float) -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(0, 2, (4000, 8)) * truth
-    posterior = Calibration(truth, MIX).probabilities(logits)
-    labels = (posterior.cumsum(axis=1) > random.random((4000, 1))).argmax(axis=1)
-    found = fit_temperature(logits, labels, prior_training=MIX)
-    assert found.temperature == pytest.approx(truth, rel=0.1)
-    assert found.prior_training == MIX
-    least = log_loss(found.probabilities(logits), labels)
-    for other in (0.9, 1.1):
-        worse = Calibration(found.temperature * other, MIX)
-        assert log_loss(worse.probabilities(logits), labels) > least
-
-
-def test_weights_count_and_binary_is_fitted() -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(0, 4, (4000, 1))
-    calibration = Calibration(2.0, MIX)
-    labels = (calibration.probabilities(logits)[:, 0] > random.random(4000)).astype(int)
-    broken = np.where(np.arange(4000) < 2000, 1 - labels, labels)
-    weights = (np.arange(4000) >= 2000).astype(float)
-    found = fit_temperature(logits, broken, prior_training=MIX, weights=weights)
-    assert found.temperature == pytest.approx(2, rel=0.15)
+def test_more_photos_have_a_temperature_of_their_own_and_diagnoses_a_shift() -> None:
+    calibration = Calibration(2.0, MIX, by_photos=(1.0, 1.5, 2.0), shift=(0.7, *[-0.1] * 7))
+    logits = np.random.default_rng(0).normal(0, 3, (4, 8))
+    found = calibration.probabilities(logits, photos=[1, 2, 3, 9])
+    for row, (temperature, expected) in enumerate(zip((2, 3, 4, 4), found, strict=True)):
+        plain = Calibration(1.0, MIX).probabilities(logits[row] / temperature + calibration.shift)
+        np.testing.assert_allclose(expected, plain)
+    np.testing.assert_allclose(calibration.probabilities(logits[1], photos=2), found[1])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +54,10 @@ def test_weights_count_and_binary_is_fitted() -> None:
     [
         {"temperature": 0.0},
         {"temperature": float("nan")},
+        {"by_photos": (1.0, 1.0)},
+        {"by_photos": (1.0, 1.0, 0.0)},
+        {"shift": (0.0,) * 7},
+        {"shift": (float("nan"),) * 8},
         {"prior_training": (1.0,)},
         {"prior_training": (0.0, *([1 / 7] * 7))},
         {"prior_training": (0.5,) * 8},

@@ -21,6 +21,7 @@ from training.layout import Layout as MemoryLayout
 from training.loop import BEST, HISTORY, LAST
 from training.objective import batch_loss
 from training.run import Run, new_network, open_run, train
+from training.splits import split_of
 
 
 def opened(isic: Layout, folder: Path, config: TrainConfig) -> Run:
@@ -66,7 +67,19 @@ def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny)
 
     path = sorted(isic.photos.glob("LESION_VASC*"))[0]
     photo = SeriesPhoto(picture=Image.open(path), sha256="0", name="v", taken_on=None)
-    assert analyse(model, [photo]).probabilities.shape == (1, 8)
+    result = analyse(model, [photo])
+    assert result.probabilities.shape == (1, 8)
+    counted, alerts = result.set_test, result.alert_test
+    assert counted and (counted.photos, counted.cases, counted.melanomas) == (1, 16, 2)
+    assert counted.contained / 16 == numbers["sets"]["one_photo"]["coverage"][0]
+    assert alerts and (alerts.malignant, alerts.benign) == (6, 10)
+    share = numbers["alert"]["one_photo"]["sensitivity_malignant"]["share"][0]
+    assert 1 - alerts.malignant_below / 6 == pytest.approx(share, abs=1e-4)
+    assert numbers["calibration"]["two_photos"]["lesions"] == sum(
+        len(list(isic.photos.glob(f"{path.stem[:-1]}*"))) > 1
+        for path in isic.photos.glob("*_1.jpg")
+        if split_of(path.stem[:-2]) == "test"
+    )
 
 
 def test_a_stopped_run_ends_as_an_undisturbed_one(isic: Layout, tmp_path: Path, tiny) -> None:
@@ -141,8 +154,12 @@ def test_binary_runs(isic: Layout, tmp_path: Path, tiny) -> None:
     binary = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, task="binary"))
     run = run_once(isic, tmp_path / "run", binary)
     folder = make_candidate(run, tmp_path / "model", version="b", about={}, command="c")
-    found = load_model(folder).card["numbers"]["single_photos"]
+    model = load_model(folder)
+    found = model.card["numbers"]["single_photos"]
     assert list(found["per_diagnosis"]) == ["BENIGN", "MALIGNANT"]
+    assert model.card["numbers"]["sets"] is None and model.calibration.sets is None
+    alerts = model.calibration.alert and model.calibration.alert.test(1)
+    assert alerts and (alerts.melanomas, alerts.malignant, alerts.benign) == (2, 6, 10)
 
 
 def test_days_reach_the_network_where_the_data_has_them(isic: Layout, tmp_path: Path, tiny) -> None:

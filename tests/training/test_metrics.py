@@ -96,3 +96,13 @@ def test_arms_are_compared_pairwise(scored: Scored) -> None:
     # Resampled together: the same scores never differ, whatever lesions are drawn.
     assert found["third"]["minus"]["one"]["macro_auroc"] == [0, 0, 0]
     assert found["third"]["minus"]["other"]["log_loss"][1] > 0
+
+
+def test_few_cases_are_not_sure() -> None:
+    assert metrics.proportion(8, 8) == [1.0, pytest.approx(0.6756, abs=1e-4), 1.0]
+    assert metrics.proportion(0, 10) == [0.0, 0.0, pytest.approx(0.2775, abs=1e-4)]
+    assert metrics.proportion(81, 263) == pytest.approx([0.308, 0.2553, 0.3662], abs=1e-4)
+    assert metrics.proportion(0, 0) is None
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    found = report(Scored(5 * np.eye(8)[labels], labels, np.arange(6)), Calibration())
+    assert found["per_diagnosis"]["MEL"]["recall"][1] < 0.5
