@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from skinmodel.bundle import save_model
 from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
+from skinmodel.unknown import THRESHOLD
 from training.cases import score_cases
 from training.checkpoint import load_tensors
 from training.loop import BEST, HISTORY
@@ -44,6 +46,8 @@ def make_candidate(
 
     kept_apart, test = (score_cases(network, run, split) for split in ("calibration", "test"))
     calibration = calibrate(kept_apart, prior_training=_training_mix(run))
+    unknown = unknown_of(network, run)
+    test = replace(test, refused=unknown.scores(test.pooled) > THRESHOLD)
     calibration = with_tests(calibration, test)
     rest = {
         "created_on": datetime.now(UTC).date().isoformat(),
@@ -68,7 +72,7 @@ def make_candidate(
     }
     return save_model(
         folder, network, version=version, preparation=run.config.preparation,
-        calibration=calibration, unknown=unknown_of(network, run), rest=rest,
+        calibration=calibration, unknown=unknown, rest=rest,
     )  # fmt: skip
 
 

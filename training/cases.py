@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skinmodel.calibration import PHOTO_GROUPS
@@ -24,16 +25,27 @@ class Cases:
     `by_number` are the lesions with at least one, two and three photos, where there are any, scored
     from their first photo, from the first two and from all. `pooled` (N, F) are the photos'
     features, `rows` and `days` (L series) their places in it and their days, `diagnoses` (L,) the
-    lesions' places among the eight.
+    lesions' places among the eight. `refused` (N,) are photos that count as none of them.
     """
 
     photos: Scored
     series: Scored
     by_number: Mapping[int, Scored]
     pooled: Tensor
-    rows: Sequence[Sequence[int]]
+    rows: Sequence[list[int]]
     days: Sequence[Sequence[float]]
     diagnoses: Labels
+    refused: NDArray[np.bool_] | None = None
+
+    def refusals(self, cases: Scored) -> NDArray[np.bool_]:
+        """Which of some lesions' cases, made from each one's first photos, would be refused (N,).
+
+        One refused photo refuses the case.
+        """
+        if self.refused is None:
+            return np.zeros(len(cases.labels), dtype=np.bool_)
+        pairs = zip(cases.lesions, cases.photos, strict=True)
+        return np.array([self.refused[self.rows[i][:count]].any() for i, count in pairs])
 
 
 def score_cases(

@@ -13,7 +13,7 @@ from skinmodel.network import CnnLstm
 from training.cases import Cases, score_cases
 from training.conformal import COVERAGE, SENSITIVITY, fit_line, fit_sets, thresholds
 from training.dataset import Pixels
-from training.evaluate import report
+from training.evaluate import Scored, report
 from training.reliability import reliability
 from training.run import Run
 from training.scaling import fit_scaling
@@ -44,8 +44,16 @@ def with_tests(calibration: Calibration, test: Cases) -> Calibration:
         found = [count_sets(cases, calibration, photos) for photos, cases in counted]
         sets = replace(sets, tested=tuple(found))
     if alert:
-        diagnoses = test.diagnoses
-        alerts = [count_alerts(c, diagnoses[c.lesions], calibration, n) for n, c in counted]
+        alerts = (
+            count_alerts(
+                cases,
+                test.diagnoses[cases.lesions],
+                calibration,
+                photos,
+                refused=test.refusals(cases),
+            )
+            for photos, cases in counted
+        )
         alert = replace(alert, tested=tuple(alerts))
     return replace(calibration, sets=sets, alert=alert)
 
@@ -107,26 +115,28 @@ def _sets(calibration: Calibration, test: Cases, kept_apart: Cases) -> dict[str,
 def _alert(calibration: Calibration, test: Cases, kept_apart: Cases) -> dict[str, Any]:
     kept = kept_apart.photos.joined(kept_apart.series)
     lines = thresholds(kept, kept_apart.diagnoses[kept.lesions], calibration)
-    fitted = kept_apart.diagnoses
 
-    def at(line: float) -> dict[str, Any]:
+    def at(cases: Scored, line: float | None = None) -> dict[str, Any]:
         return measure_alerts(
-            test.by_number[1], test.diagnoses, calibration, fitted=fitted, line=line
+            cases,
+            test.diagnoses[cases.lesions],
+            calibration,
+            fitted=kept_apart.diagnoses,
+            line=line,
+            refused=test.refusals(cases),
         )
 
+    one = test.by_number[1]
     return {
         "how": f"The malignancy at the training mix that {SENSITIVITY:.0%} of melanomas alone, and "
         "of all malignant lesions together, reach on lesions kept apart; the alert line is the "
         "lower. One case a lesion; actinic keratosis counts as not malignant; a refused photo is "
         "never below. expected: where 95 % of sensitivities of exactly that share would lie.",
-        "lines": {name: {"threshold": line, "one_photo": at(line)} for name, line in lines.items()},
-        "series": measure_alerts(test.series, test.diagnoses, calibration, fitted=fitted),
-        **{
-            NUMBERS[photos]: measure_alerts(
-                cases, test.diagnoses[cases.lesions], calibration, fitted=fitted
-            )
-            for photos, cases in test.by_number.items()
+        "lines": {
+            name: {"threshold": line, "one_photo": at(one, line)} for name, line in lines.items()
         },
+        "series": at(test.series),
+        **{NUMBERS[photos]: at(cases) for photos, cases in test.by_number.items()},
     }
 
 
