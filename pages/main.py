@@ -22,6 +22,7 @@ if ADMIN in roles:
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
         st.Page("admin/audit.py", title="Audit log"),
     ]
+pages += [st.Page("clinic/model.py", title="Model")]
 name = person.account.name
 pages += [st.Page("everyone/account.py", title=name, icon=":material/account_circle:")]
 st.navigation(pages, position="top").run()

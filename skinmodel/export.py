@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from skinmodel import sentences
 from skinmodel.analysis import Analysis
 from skinmodel.diagnoses import CODES, Diagnosis, diagnosis
 from skinmodel.inferno import colour_table
@@ -68,17 +69,21 @@ def refusal(analysis: Analysis) -> str | None:
 def to_dict(
     analysis: Analysis,
     *,
+    notices: Sequence[str] = (),
     remarks: Sequence[Remark] = (),
     refused: Sequence[Remark] = (),
     anyway: bool = False,
+    drawn: bool = False,
 ) -> dict[str, Any]:
     """The analysis without pictures and maps, as plain values for JSON; dates are ISO 8601.
 
-    `remarks` are the warnings about single photos, `refused` the files that were not read and why.
-    Of a result that is not assessed the numbers are left out, unless they are wanted `anyway`.
+    `notices` are what else stands beside the result, `remarks` the warnings about single photos,
+    `refused` the files that were not read and why. Of a result that is not assessed the numbers
+    are left out, unless they are wanted `anyway`, and it has no set and no alert. One of `drawn`
+    lesions has all of them, for practice.
     """
     codes = analysis.codes
-    shown = analysis.assessed or anyway
+    shown = analysis.assessed or anyway or drawn
 
     def numbers(row: NDArray[np.float64], malignant: float) -> dict[str, float] | None:
         by_code = {code: float(value) for code, value in zip(codes, row, strict=True)}
@@ -89,14 +94,20 @@ def to_dict(
         "model_sha256": analysis.model_sha256,
         "notice": DISCLAIMER,
         "prior": analysis.prior,
+        "case_mix": analysis.case_mix.to_dict() if analysis.case_mix else None,
+        "prior_statement": sentences.mix(analysis),
         "differential": [
             {"code": d.code, "name": d.name, "behaviour": d.behaviour, "probability": probability}
             for d, probability in (ranked(analysis) if shown else ())
         ],
         "malignancy": float(analysis.malignancy[-1]) if shown else None,
         "assessed": analysis.assessed,
-        "not_assessed_because": refusal(analysis),
+        "not_assessed_because": None if drawn else refusal(analysis),
         "unknown": analysis.unknown,
+        "prediction_set": _set(analysis, -1, drawn),
+        "prediction_set_statement": " ".join(sentences.prediction_set(analysis, drawn=drawn)),
+        "alert": _alert(analysis, -1, drawn),
+        "alert_statement": " ".join(sentences.alert(analysis, drawn=drawn)),
         "visits": [
             {
                 "date": visit.taken_on.isoformat() if visit.taken_on else None,
@@ -104,6 +115,8 @@ def to_dict(
                 "all_photos_up_to_this_visit": numbers(
                     analysis.probabilities[t], analysis.malignancy[t]
                 ),
+                "prediction_set": _set(analysis, t, drawn),
+                "alert": _alert(analysis, t, drawn),
                 "this_visit_alone": numbers(analysis.alone[t], analysis.malignancy_alone[t]),
             }
             for t, visit in enumerate(analysis.visits)
@@ -112,7 +125,7 @@ def to_dict(
         "no_highlighted_region": [
             code for k, code in enumerate(codes[: len(analysis.maps)]) if not analysis.highlights(k)
         ],
-        "warnings": list(analysis.warnings),
+        "warnings": [*notices, *analysis.warnings],
         "photo_warnings": [{"name": name, "warning": text} for name, text in remarks],
         "refused": [{"name": name, "reason": text} for name, text in refused],
         "notes": list(analysis.notes),
@@ -126,33 +139,59 @@ def _photo(analysis: Analysis, index: int) -> dict[str, Any]:
     return {"name": photo.name, "sha256": photo.sha256, "unknown": far}
 
 
-def to_csv(analysis: Analysis, *, remarks: Sequence[Remark] = (), anyway: bool = False) -> str:
+def _set(analysis: Analysis, visit: int, drawn: bool) -> list[str] | None:
+    if analysis.set_rule is None or not (analysis.assessed or drawn):
+        return None
+    return list(analysis.prediction_sets[visit])
+
+
+def _alert(analysis: Analysis, visit: int, drawn: bool) -> str | None:
+    if analysis.alert_line is None or not (analysis.assessed or drawn):
+        return None
+    return "above" if analysis.alerts[visit] else "below"
+
+
+def to_csv(
+    analysis: Analysis,
+    *,
+    notices: Sequence[str] = (),
+    remarks: Sequence[Remark] = (),
+    anyway: bool = False,
+    drawn: bool = False,
+) -> str:
     """The analysis as CSV: two rows a visit, of all photos up to it and of its photos alone.
 
-    Of a result that is not assessed the numbers are left blank, unless they are wanted `anyway`.
+    What is left out of a result that is not assessed is blank; see `to_dict`.
     """
-    shown = analysis.assessed or anyway
+    shown = analysis.assessed or anyway or drawn
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")  # RFC 4180
     malignancy = ("malignancy",) if analysis.codes == CODES else ()
-    said = refusal(analysis)
-    warnings = [*([said] if said else []), *analysis.warnings]
+    said = None if drawn else refusal(analysis)
+    warnings = [*([said] if said else []), *notices, *analysis.warnings]
     warnings += [f"{name}: {text}" for name, text in remarks]
     far = "" if analysis.unknown is None else repr(analysis.unknown)
     made_by = analysis.prior, safe_cell(analysis.model_version), DISCLAIMER
     head = ("visit", "date", "photos", "from", *analysis.codes, *malignancy, "unknown")
-    writer.writerow((*head, "prior", "model_version", "notice", "warnings"))
+    calls = ("prediction_set", "alert")
+    writer.writerow((*head, *calls, "prior", "model_version", "notice", "warnings"))
     all_said = safe_cell(" ".join(warnings))
     for t, visit in enumerate(analysis.visits):
         names = "; ".join(analysis.photos[i].name for i in visit.photos)
         day = visit.taken_on.isoformat() if visit.taken_on else ""
-        for source, row, summed in (
-            ("all photos up to this visit", analysis.probabilities[t], analysis.malignancy[t]),
-            ("this visit alone", analysis.alone[t], analysis.malignancy_alone[t]),
+        called = "; ".join(_set(analysis, t, drawn) or ()), _alert(analysis, t, drawn) or ""
+        for source, row, summed, call in (
+            (
+                "all photos up to this visit",
+                analysis.probabilities[t],
+                analysis.malignancy[t],
+                called,
+            ),
+            ("this visit alone", analysis.alone[t], analysis.malignancy_alone[t], ("", "")),
         ):
             values = [repr(float(value)) for value in row]
             values += [repr(float(summed))] if malignancy else []
-            values = [*(values if shown else [""] * len(values)), far]
+            values = [*(values if shown else [""] * len(values)), far, *call]
             writer.writerow((t + 1, day, safe_cell(names), source, *values, *made_by, all_said))
     return file.getvalue()
 
@@ -188,6 +227,7 @@ def overlay_png(
     *,
     opacity: float = 0.6,
     remarks: Sequence[str] = (),
+    drawn: bool = False,
 ) -> bytes:
     """A photo's heat map for one diagnosis as PNG, with its caption and the notice below it.
 
@@ -207,7 +247,7 @@ def overlay_png(
     for key, text in texts.items():
         info.add_itxt(key, text)
     file = io.BytesIO()
-    said = refusal(analysis)
+    said = None if drawn else refusal(analysis)
     footer = (
         *([said] if said else []),
         texts["Title"],

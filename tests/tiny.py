@@ -1,6 +1,8 @@
 """A models folder with one tiny network in it, for tests that start the app."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -9,9 +11,18 @@ from skinmodel.bundle import save_model
 from skinmodel.calibration import Calibration
 from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
+from skinmodel.unknown import Unknown
 
 
-def save_tiny_model(models_dir: Path, version: str = "tiny-1", **config: Any) -> Path:
+def save_tiny_model(
+    models_dir: Path,
+    version: str = "tiny-1",
+    *,
+    calibration: Calibration | None = None,
+    unknown: Unknown | None = None,
+    card: Mapping[str, Any] = MappingProxyType({}),
+    **config: Any,
+) -> Path:
     """Saves a network of a few thousand weights, the same each time, with a config's changes."""
     torch.manual_seed(1)
     values: dict[str, Any] = {"backbone": "conv", "filters": (6, 8, 12), "lstm_units": 16}
@@ -24,6 +35,7 @@ def save_tiny_model(models_dir: Path, version: str = "tiny-1", **config: Any) ->
         network,
         version=version,
         preparation=Preparation(size=48, scale=40),
-        calibration=Calibration(1.5, (0.125,) * 8),
-        rest={"licence": "none", "limits": ["It is a <b>test</b>."]},
+        calibration=calibration or Calibration(1.5, (0.125,) * 8),
+        unknown=unknown,
+        rest={"licence": "none", "limits": ["It is a <b>test</b>."]} | dict(card),
     )

@@ -22,10 +22,9 @@ NAMES = {
 }
 
 
-@st.dialog("About the model", width="large")
 def show(card: Mapping[str, Any]) -> None:
     """The card in words and tables, then as it lies on disk."""
-    st.markdown(f"**Model {markdown(str(card['version']))}**")
+    st.title(f"Model {markdown(str(card['version']))}", anchor=False)
     names = [*FIRST, *(name for name in card if name not in (*FIRST, *APART))]
     for name, value in ((name, card.get(name)) for name in names):
         if isinstance(value, str):

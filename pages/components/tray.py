@@ -9,6 +9,7 @@ import streamlit as st
 
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.bundle import Model
+from skinmodel.evidence import Stated
 from skinmodel.export import Remark, long_date
 from skinmodel.images import Photo
 
@@ -48,7 +49,7 @@ class Result:
     refused: tuple[Refusal, ...]
     drawn: bool
     mark: str  # names its files
-    views: dict[int, dict[str, Any]] = field(default_factory=dict)  # by first visit drawn
+    views: dict[tuple[int, bool], dict[str, Any]] = field(default_factory=dict)  # by what is seen
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -72,6 +73,8 @@ class Tray:
     failure: str = ""  # why there is no result of these photos
     shown: Key | None = None
     results: dict[Key, Result] = field(default_factory=dict)
+    revealed: set[str] = field(default_factory=set)  # marks of refused results, shown all the same
+    stated: Stated = field(default_factory=Stated)
 
     def add(self, photo: Photo, name: str, taken_on: datetime.date | None) -> None:
         """Takes a photo in, or refuses it where its file is there already."""

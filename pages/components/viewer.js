@@ -22,6 +22,7 @@ export default function (component) {
     viewer = new Viewer(root);
     viewers.set(parentElement, viewer);
   }
+  viewer.reveal = () => component.setTriggerValue("reveal", true);
   viewer.tell = (shown) => component.setStateValue("shown", shown);
   viewer.show(data);
 }
@@ -34,6 +35,7 @@ class Viewer {
     this.opacity = 0; // as drawn now; it moves towards `target()`
     this.find(".toggle").onclick = () => this.setHeat(!this.heat);
     this.find("input").oninput = () => this.setHeat(true, true);
+    this.find(".reveal").onclick = () => this.reveal();
     this.find(".fold").onclick = () => this.fold();
     this.find(".stage").onclick = () => this.find(".stage").focus();
     for (const button of root.querySelectorAll("[data-basis]")) {
@@ -43,6 +45,10 @@ class Viewer {
   }
 
   show(data) {
+    this.find(".facts").replaceChildren(...data.facts.map((text) => make("p", "", text)));
+    for (const list of ["notices", "warnings"]) {
+      this.find(`.${list}`).replaceChildren(...data[list].map((text) => make("li", "", text)));
+    }
     if (this.data && this.data.id === data.id) return;
     this.data = data;
     this.pictures = data.photos.map(() => null);
@@ -55,23 +61,23 @@ class Viewer {
     this.basis = "running";
     this.photo = data.photo;
     this.code = data.code;
-    this.root.classList.toggle("waiting", !data.maps);
+    this.root.classList.toggle("waiting", Boolean(data.waiting));
+    this.root.classList.toggle("withheld", Boolean(data.withheld));
+    this.find(".reveal").hidden = !data.withheld;
     this.find(".rows").ariaHidden = !data.maps;
     this.root.classList.toggle("single", data.photos.length < 2);
     this.find(".basis").hidden = data.visits.length < 2;
     this.find(".scale").style.background = `linear-gradient(90deg, ${data.colours.filter((_, i) => i % 17 === 0).map((c) => `rgb(${c})`).join(",")})`;
-    this.find(".facts").replaceChildren(...data.facts.map((text) => make("p", "", text)));
-    this.find(".warnings").replaceChildren(...data.warnings.map((text) => make("li", "", text)));
     this.buildStrip();
     this.refresh();
     this.bringIntoView();
-    if (data.maps && [document.body, null].includes(document.activeElement)) {
+    if (!data.waiting && [document.body, null].includes(document.activeElement)) {
       this.find(".stage").focus({ preventScroll: true });
     }
   }
 
   // The strip scrolls by itself; scrollIntoView would take the page along.
-  reveal(button) {
+  bringToStrip(button) {
     const strip = this.find(".strip");
     const left = button.offsetLeft - strip.offsetLeft, right = left + button.offsetWidth;
     if (left < strip.scrollLeft) strip.scrollLeft = left;
@@ -89,10 +95,11 @@ class Viewer {
   target() { return this.heat ? Number(this.find("input").value) / 100 : 0; }
 
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || !this.data.maps) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || this.data.waiting) return;
     const onSlider = event.composedPath()[0].matches?.("input");
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 };
-    if (event.key === " ") {
+    const steps = this.maps ? { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }
+      : { ArrowLeft: -1, ArrowRight: 1 };
+    if (event.key === " " && this.maps) {
       if (event.composedPath()[0].matches?.("button")) return;
       this.setHeat(!this.heat);
     } else if (event.key in steps && !onSlider) {
@@ -156,7 +163,7 @@ class Viewer {
     }
     for (const [i, button] of [...this.root.querySelectorAll(".strip button")].entries()) {
       button.setAttribute("aria-current", i === this.photo);
-      if (i === this.photo) this.reveal(button);
+      if (i === this.photo) this.bringToStrip(button);
     }
     this.find("h1").textContent = this.data.title;
     this.buildRows();
@@ -164,8 +171,19 @@ class Viewer {
     const total = visit && visit[this.basis + "_total"];
     this.find(".total").replaceChildren(
       ...(total ? [make("span", "", "Malignant in total"), make("span", "", total)] : []));
+    this.sayCalls(visit);
     this.describe();
     this.load();
+  }
+
+  // The alert line and the set are of all photos up to the visit, whatever is shown above them.
+  sayCalls(visit) {
+    const from = this.basis === "alone" ? "All photos up to this visit: " : "";
+    for (const call of ["alert", "set"]) {
+      const [said, worth] = visit?.[call] ?? ["", ""];
+      this.find(`.${call}`).replaceChildren(
+        ...(said ? [make("strong", "", from + said), ` ${worth}`] : []));
+    }
   }
 
   describe() {
@@ -173,7 +191,7 @@ class Viewer {
     const name = this.data.names[this.code];
     const none = this.maps && !this.highlights();
     this.find(".toggle").setAttribute("aria-pressed", this.heat);
-    this.find(".caption").textContent = !this.heat ? (TOUCH ? `Heat map: the regions that raised the score for ${name}.` : this.data.hint)
+    this.find(".caption").textContent = !this.maps ? "" : !this.heat ? (TOUCH ? `Heat map: the regions that raised the score for ${name}.` : this.data.hint)
       : none ? `No highlighted region for ${name}.`
       : `Regions that raised the score for ${name}. Coarse; not an outline or a biopsy guide.`;
     this.canvas.setAttribute("aria-label", !this.heat ? photo.alt
@@ -240,7 +258,7 @@ class Viewer {
       const button = make("button");
       const picture = make("img");
       button.type = "button";
-      button.disabled = !this.maps;
+      button.disabled = Boolean(this.data.waiting);
       picture.src = photo.thumbnail;
       picture.alt = "";
       button.append(picture, make("span", "", photo.label));

@@ -15,6 +15,7 @@ from PIL import Image
 from pages.components import differential
 from pages.components.tray import Result
 from pages.components.words import count, percent
+from skinmodel import sentences
 from skinmodel.analysis import Analysis
 from skinmodel.export import long_date, output_diagnosis
 from skinmodel.inferno import colour_table
@@ -23,6 +24,7 @@ from skinmodel.series import Series
 HERE = Path(__file__).parent
 THUMBNAIL = (176, 132)  # pixels
 WAITING = 24  # photos in the film strip while they are analysed
+NO_SHARES: dict[str, Any] = {"running": [], "alone": []}
 HINT = "Arrow keys: left and right for visits, up and down for diagnoses. Space: heat map."
 HINT_SINGLE = "Arrow keys up and down choose a diagnosis. Space: heat map."
 
@@ -41,10 +43,20 @@ def _component() -> Callable[..., Any]:
     return st.components.v2.component("dermtrace.viewer", **sources)
 
 
-def view(data: Mapping[str, Any], *, key: str) -> Shown:
-    """Draws what `describe` or `waiting` prepared and says what the person looks at."""
+def view(
+    data: Mapping[str, Any], *, key: str, on_reveal: Callable[[], None] = lambda: None
+) -> Shown:
+    """Draws what `describe` or `waiting` prepared and says what the person looks at.
+
+    `on_reveal` is called when the person wants to see the numbers of a refused result.
+    """
     state = _component()(
-        key=key, data=data, default={"shown": None}, on_shown_change=lambda: None, width="stretch"
+        key=key,
+        data=data,
+        default={"shown": None},
+        on_shown_change=lambda: None,
+        on_reveal_change=on_reveal,
+        width="stretch",
     )
     shown = state.shown or {}
     if shown.get("of") != data["id"]:  # chosen in an earlier result, which must not linger
@@ -58,8 +70,11 @@ def preload() -> None:
     _component()(key="preload", data=None)
 
 
-def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str, Any]:
-    """Everything the browser needs to draw these visits of a result, as plain values."""
+def describe(result: Result, *, visits: range, withheld: bool) -> dict[str, Any]:
+    """Everything the browser needs to draw these visits of a result, as plain values.
+
+    Of a result that is `withheld`, these are the photos alone.
+    """
     analysis, drawn = result.analysis, result.drawn
     indices = [photo for visit in visits for photo in analysis.visits[visit].photos]
     # Rounded up, so that a region too weak for 1/255 still counts as one.
@@ -75,10 +90,13 @@ def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str
         for place, visit in enumerate(visits)
         for index in analysis.visits[visit].photos
     ]
-    data = {
-        "photos": photos,
-        "photo": len(photos) - 1,
-        "visits": [_shares(analysis, visit) for visit in visits],
+    data = {"photos": photos, "photo": len(photos) - 1, "colours": colour_table()}
+    if withheld:
+        nothing = {"visits": [NO_SHARES] * len(visits), "code": "", "codes": [], "names": {"": ""}}
+        data |= nothing | {"title": "Differential withheld", "hint": "", "withheld": True}
+        return data | {"id": _digest(data)}
+    data |= {
+        "visits": [_shares(analysis, visit, drawn=drawn) for visit in visits],
         "code": differential.ranked(analysis, visits[-1])[0].diagnosis.code,
         "codes": analysis.codes,
         "names": {code: output_diagnosis(code).name for code in analysis.codes},
@@ -87,11 +105,8 @@ def describe(result: Result, *, visits: range, facts: Sequence[str]) -> dict[str
             "width": maps.shape[3],
             "values": base64.b64encode(maps.tobytes()).decode(),
         },
-        "colours": colour_table(),
         "title": "Drawn, for practice" if drawn else "Differential",
         "hint": HINT if len(analysis.visits) > 1 else HINT_SINGLE,
-        "facts": list(facts),
-        "warnings": list(result.warnings),
     }
     return data | {"id": _digest(data)}
 
@@ -120,10 +135,12 @@ def waiting(series: Series) -> dict[str, Any]:
         "codes": [],
         "names": {"": ""},
         "colours": colour_table(),
+        "waiting": True,
         "title": f"Analysing {count(len(photos), 'photo')}",
         "hint": "",
-        "facts": [],
+        "notices": [],
         "warnings": [],
+        "facts": [],
     }
     return data | {"id": _digest(data)}
 
@@ -166,7 +183,7 @@ def _alt(analysis: Analysis, visit: int, *, drawn: bool) -> str:
     return f"{what}, {label}" if label else what
 
 
-def _shares(analysis: Analysis, visit: int) -> dict[str, Any]:
+def _shares(analysis: Analysis, visit: int, *, drawn: bool) -> dict[str, Any]:
     single = len(analysis.codes) == 1
     totals = analysis.malignancy[visit], analysis.malignancy_alone[visit]
     return {
@@ -174,6 +191,8 @@ def _shares(analysis: Analysis, visit: int) -> dict[str, Any]:
         "alone": _rows(analysis, visit, alone=True),
         "running_total": "" if single else percent(float(totals[0])),
         "alone_total": "" if single else percent(float(totals[1])),
+        "alert": sentences.alert(analysis, visit, drawn=drawn),
+        "set": sentences.prediction_set(analysis, visit, drawn=drawn),
     }
 
 

@@ -299,7 +299,7 @@ def test_the_export_carries_the_warnings_and_the_refusals(page: AppTest) -> None
     draw_lesion(1, size=(200, 150)).convert("L").save(file, "PNG")
     upload(page, ("grey.png", file.getvalue()), ("note.jpg", b"hello"))
     tray = page.session_state["tray"]
-    values = json.loads(menu.as_json(tray.results[tray.shown]))
+    values = json.loads(menu.as_json(tray.results[tray.shown], stated=tray.stated, notices=()))
     view = shown(page)
     assert view
     (one,) = values["photo_warnings"]
@@ -394,6 +394,7 @@ def test_a_binary_model_shows_the_malignancy_alone(
 def test_the_models_card_can_be_read(page: AppTest) -> None:
     upload(page, ("a.jpg", jpeg(1)))
     press(page, "About the model")
+    assert "Model tiny-1" in says(page)
     assert "**Licence.** none" in says(page)
     assert "- It is a \\<b\\>test\\<\\/b\\>\\." in says(page)
     assert "This model was not measured." in says(page)
