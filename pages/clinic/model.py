@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import card, confusion, measures, reliability, serving
+from pages.components import card, confusion, guard, measures, reliability, serving
 from pages.components.words import markdown
 from skinmodel.weights import InvalidModel
 
@@ -49,6 +49,7 @@ def measure(numbers: Mapping[str, Any]) -> None:
     card.part(measures.series, numbers.get("several_photos"))
 
 
+guard.someone()
 try:
     describe(serving.model().card)
 except InvalidModel as error:

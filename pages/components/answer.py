@@ -32,7 +32,11 @@ def show(model: Model, tray: Tray, result: Result) -> None:
     outside = evidence.notice(model.card, tray.stated)
     notices = (outside,) if outside else ()
     hidden = withheld(tray, result)
-    said = {"notices": [*_refusal(result), *notices], "warnings": result.warnings, "facts": _facts(tray, result)}
+    said = {
+        "notices": [*_refusal(result), *notices],
+        "warnings": result.warnings,
+        "facts": _facts(tray, result),
+    }
     shown = viewer.view(
         _view(result, first, hidden=hidden) | said,
         key="viewer",

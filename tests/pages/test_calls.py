@@ -111,7 +111,7 @@ def test_a_refused_result_shows_no_number_until_asked(page: AppTest) -> None:
     press(page, "Analyse 2 photos")
     view = drawn(page)
     assert view["title"] == "Differential withheld"
-    assert view["notices"][0].startswith("Not assessed: this does not look like")
+    assert view["notices"][0].startswith("Not assessed: photos 1 and 2 do not look like")
     assert not any("Probabilities" in fact for fact in view["facts"])
     assert "a.jpg is further from" in view["notices"][1]
     assert "maps" not in view and view["visits"] == [{"running": [], "alone": []}] * 2
@@ -121,9 +121,10 @@ def test_a_refused_result_shows_no_number_until_asked(page: AppTest) -> None:
     assert view["notices"][0].startswith("Not assessed")
     assert len(view["visits"][1]["running"]) == 8
     assert view["visits"][1]["alert"] == view["visits"][1]["set"] == []
-    values = json.loads(menu.as_json(result(page), stated=Stated(), notices=view["notices"]))
+    values = json.loads(menu.as_json(result(page), stated=Stated(), notices=()))
     assert values["assessed"] is False and values["alert"] is None
-    assert values["warnings"][0].startswith("Not assessed")
+    assert values["not_assessed_because"] == view["notices"][0]
+    assert len(values["differential"]) == 8
 
 
 @pytest.mark.parametrize("page", ["refusing"], indirect=True)
