@@ -133,7 +133,7 @@ def network_alone(
 ) -> Callable[[], None]:
     """The network fed tensors from memory: forward, loss, backward, optimizer."""
     batches = list(epoch_batches(*data, config, 0))
-    ready = [(config.preparation.normalise(batch.pixels), batch.labels) for batch in batches]
+    ready = [(config.preparation.normalise(batch.photos), batch.labels) for batch in batches]
 
     def run() -> None:
         for photos, labels in ready:

@@ -58,31 +58,31 @@ class Model:
 def load_model(folder: Path) -> Model:
     """The model in a folder; InvalidModel if anything about it is missing or does not fit."""
     card = _read_card(folder / CARD)
-    try:
-        preparation = Preparation.from_dict(card["preparation"])
-        if not (0 < preparation.size <= MAX_INPUT and 0 < preparation.scale <= MAX_INPUT):
-            raise ValueError("size or scale")
-        if not preparation.to_tensor(Image.new("RGB", (64, 48))).isfinite().all():
-            raise ValueError("mean or std")
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InvalidModel(f"The card's preparation does not make sense: {error}.") from error
+    preparation = _preparation(card)
     try:
         calibration = Calibration.from_dict(card["calibration"])
     except (TypeError, ValueError, AttributeError) as error:
         raise InvalidModel(f"The card's calibration does not make sense: {error}") from error
-    config, network = _empty_network(card)
-    data = read_file(folder / WEIGHTS, MAX_WEIGHTS)
-    fill(network, read_tensors(data, str(card["weights_sha256"])))
+    network = _network(folder, card)
     return Model(
         network=for_use(network),
         card=card,
-        config=config,
+        config=network.config,
         preparation=preparation,
         calibration=calibration,
         version=str(card["version"]),
         sha256=str(card["weights_sha256"]),
         unknown=_read_unknown(folder, card, network),
     )
+
+
+def read_network(folder: Path) -> tuple[CnnLstm, Preparation]:
+    """A model's network as it was saved, to go on training, and its photos' preparation.
+
+    InvalidModel as for `load_model`.
+    """
+    card = _read_card(folder / CARD)
+    return _network(folder, card), _preparation(card)
 
 
 def save_model(
@@ -159,12 +159,31 @@ def _read_unknown(folder: Path, card: Mapping[str, Any], network: CnnLstm) -> Un
     return unknown
 
 
-def _empty_network(card: Mapping[str, Any]) -> tuple[ModelConfig, CnnLstm]:
+def _preparation(card: Mapping[str, Any]) -> Preparation:
+    try:
+        preparation = Preparation.from_dict(card["preparation"])
+        if not (0 < preparation.size <= MAX_INPUT and 0 < preparation.scale <= MAX_INPUT):
+            raise ValueError("size or scale")
+        if not preparation.to_tensor(Image.new("RGB", (64, 48))).isfinite().all():
+            raise ValueError("mean or std")
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InvalidModel(f"The card's preparation does not make sense: {error}.") from error
+    return preparation
+
+
+def _network(folder: Path, card: Mapping[str, Any]) -> CnnLstm:
+    network = _empty_network(card)
+    data = read_file(folder / WEIGHTS, MAX_WEIGHTS)
+    fill(network, read_tensors(data, str(card["weights_sha256"])))
+    return network
+
+
+def _empty_network(card: Mapping[str, Any]) -> CnnLstm:
     try:
         config = ModelConfig.from_dict(card["config"])
         # Without memory for its tensors: the file brings them, and a card with an enormous
         # network is found out before it takes any.
         with torch.device("meta"):
-            return config, CnnLstm(config)
+            return CnnLstm(config)
     except (TypeError, ValueError, AttributeError, RuntimeError, KeyError) as error:
         raise InvalidModel(f"The card's network cannot be built: {error}") from error

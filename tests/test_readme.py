@@ -120,6 +120,8 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         ("skinmodel", "diagnose"),
         ("skinmodel", "predict"),
         ("training", "fit"),
+        ("training", "cross-validate"),
+        ("training", "tune"),
     ):
         known |= _options(_help(module, command, capsys))
     prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)

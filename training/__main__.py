@@ -14,12 +14,19 @@ import settings
 from skinmodel.bundle import CARD
 from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
-from training.loop import Log
+from training.crossvalidate import RESULT as CROSS_VALIDATION
+from training.crossvalidate import cross_validate
 from training.manifest import InvalidData
+from training.origin import check_start, settings_for
 from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
 from training.run import Run, counts, open_run, train
+from training.space import space_for
+from training.tables import fold_table
+from training.terminal import show, stopping
+from training.tune import BEST_CONFIG, tune
 
+STOPPED = "Stopped. The same command goes on from here."
 SIGN_OF_LIFE = 5.0  # seconds between two words to the processes that wait
 
 
@@ -27,23 +34,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 done, 1 stopped or failed, 2 unusable settings or data."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("fit", help="train a model on a folder in ISIC 2019's layout")
-    fit.add_argument(
-        "--data", type=Path, required=True, help="folder with photos, ground truth, metadata"
+    shared = _shared_options()
+    fit = commands.add_parser(
+        "fit", parents=[shared], help="train a model on a folder in ISIC 2019's layout"
     )
-    fit.add_argument("--out", type=Path, required=True, help="run folder; the same again resumes")
-    fit.add_argument(
-        "--init", type=Path, help="backbone weights to start from, torchvision's names, safetensors"
-    )
-    fit.add_argument("--config", type=Path, help="JSON with settings that differ from the defaults")
     fit.add_argument("--version", default="candidate", help="name of the finished model")
     fit.add_argument("--about", type=Path, help="JSON for the card: data, licence, limits")
+    fit.set_defaults(run=_fit)
+    validate = commands.add_parser(
+        "cross-validate", parents=[shared], help="train and test in folds, grouped by lesion"
+    )
+    validate.add_argument("--folds", type=int, default=5, help="how many, by default 5")
+    validate.set_defaults(run=_cross_validate)
+    search = commands.add_parser(
+        "tune", parents=[shared], help="search better settings on the validation lesions"
+    )
+    search.add_argument("--trials", type=int, default=20, help="how many in all, by default 20")
+    search.set_defaults(run=_tune)
     outline.add(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "fit-outline":
             return outline.run(given, settings.load().data_dir / "cache")
-        return _fit(given)
+        return int(given.run(given))
     except (InvalidConfig, InvalidData) as error:
         print(error, file=sys.stderr)
         return 2
@@ -55,8 +68,48 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
+def _shared_options() -> argparse.ArgumentParser:
+    """What every command that trains is told."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--data", type=Path, required=True, help="folder with photos, ground truth, metadata"
+    )
+    shared.add_argument(
+        "--out", type=Path, required=True, help="run folder; the same again resumes"
+    )
+    shared.add_argument(
+        "--init",
+        type=Path,
+        help="what to start from: backbone weights with torchvision's names, or a model's folder",
+    )
+    shared.add_argument(
+        "--config", type=Path, help="JSON with settings that differ from the defaults"
+    )
+    shared.add_argument(
+        "--learns",
+        choices=("all", "head"),
+        help="the whole network, or only its head on features computed once",
+    )
+    return shared
+
+
+def _settings(given: argparse.Namespace) -> TrainConfig:
+    """The settings a command asks for.
+
+    Without any, what trains many networks trains heads: whole ones would take days on a CPU.
+    """
+    values = read_object(given.config) if given.config else {}
+    if given.learns:
+        values["learns"] = given.learns
+    elif given.config is None and given.command != "fit":
+        values["learns"] = "head"
+    config = settings_for(values, given.init)
+    check_start(config, given.init)
+    return config
+
+
 def _fit(given: argparse.Namespace) -> int:
-    config = TrainConfig.read(given.config) if given.config else TrainConfig()
+    config = _settings(given)
     about = read_object(given.about) if given.about else {}
     with joined() as ranks:
         run = _open(given, config, ranks)
@@ -65,12 +118,13 @@ def _fit(given: argparse.Namespace) -> int:
                 print(note)
             for split, count in counts(run.table).items():
                 print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")
-        log = _print if ranks.writes else _quiet
-        done = _trained(run, given.init, log, ranks)
+        log = show if ranks.writes else _quiet
+        with stopping() as stop:
+            done = train(run, init=given.init, log=log, stop=stop, ranks=ranks)
     if not ranks.writes:
         return 0 if done else 1
     if not done:
-        print("Stopped. The same command goes on from here.")
+        print(STOPPED)
         return 1
     folder = given.out / "models" / given.version
     if folder.exists():
@@ -82,6 +136,52 @@ def _fit(given: argparse.Namespace) -> int:
     value, low, high = numbers["balanced_accuracy"]
     print(f"Model in {folder}: balanced accuracy {value:.3f} ({low:.3f} to {high:.3f}).")
     return 0
+
+
+def _cross_validate(given: argparse.Namespace) -> int:
+    if given.folds < 2:
+        raise InvalidConfig("Cross-validation needs at least 2 folds.")
+    config = _settings(given)
+    with joined() as ranks, stopping() as stop:
+        run = _open(given, config, ranks)
+        result = cross_validate(
+            run, folds=given.folds, init=given.init, log=show, stop=stop, ranks=_alone(ranks)
+        )
+    if result is None:
+        print(STOPPED)
+        return 1
+    print(fold_table(result))
+    print(f"Everything is in {given.out / CROSS_VALIDATION}.")
+    return 0
+
+
+def _tune(given: argparse.Namespace) -> int:
+    if given.trials < 1:
+        raise InvalidConfig("A search needs at least 1 trial.")
+    config = _settings(given)
+    space = space_for(config, given.init)
+    with joined() as ranks, stopping() as stop:
+        run = _open(given, config, ranks)
+        result = tune(
+            run, trials=given.trials, space=space, log=show, stop=stop, ranks=_alone(ranks)
+        )
+    if result is None:
+        print(STOPPED)
+        return 1
+    held = ", ".join(f"{name} {value}" for name, value in result["held"].items())
+    print(f"Searched: {', '.join(result['searched'])}. Held: {held or 'nothing'}.")
+    best = result["best"]["balanced_accuracy"]
+    print(
+        f"Best on the validation lesions: {best:.3f}. For fit: --config {given.out / BEST_CONFIG}"
+    )
+    return 0
+
+
+def _alone(ranks: Ranks) -> Ranks:
+    """One process only: what trains many networks after another shares none of them."""
+    if ranks.count > 1:
+        raise InvalidConfig("This command runs as one process; start it without torchrun.")
+    return ranks
 
 
 def _open(given: argparse.Namespace, config: TrainConfig, ranks: Ranks) -> Run:
@@ -112,22 +212,6 @@ def _open(given: argparse.Namespace, config: TrainConfig, ranks: Ranks) -> Run:
     return run
 
 
-def _trained(run: Run, init: Path | None, log: Log, ranks: Ranks) -> bool:
-    """Train; Ctrl-C and SIGTERM end it after the batch, and only here."""
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    before = [(number, signal.signal(number, stop)) for number in (signal.SIGTERM, signal.SIGINT)]
-    try:
-        return train(run, init=init, log=log, stop=lambda: stopped, ranks=ranks)
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
 def _command(given: argparse.Namespace) -> str:
     """The command as a card may show it: file names without this machine's folders."""
     parts = ["python -m training fit", f"--data {given.data.name}", f"--out {given.out.name}"]
@@ -136,25 +220,13 @@ def _command(given: argparse.Namespace) -> str:
         for name in ("init", "config", "about")
         if (path := getattr(given, name))
     ]
+    if given.learns:
+        parts.append(f"--learns {given.learns}")
     return " ".join([*parts, f"--version {given.version}"])
 
 
 def _quiet(_: dict[str, Any]) -> None:
     """The other processes leave the talking to the first."""
-
-
-def _print(line: dict[str, Any]) -> None:
-    """One line a person can read for each line of history."""
-    if line["stage"] != "epoch":
-        print(line, flush=True)
-        return
-    print(
-        f"epoch {line['epoch']}/{line['epochs']} at {line['size']} px: loss {line['loss']:.3f}, "
-        f"balanced accuracy {line['balanced_accuracy']:.3f}, "
-        f"{line['images_per_second']:.0f} images/s, waiting for photos "
-        f"{line['waiting_for_photos']:.0%} of the time, {line['seconds_left'] / 60:.0f} min left",
-        flush=True,
-    )
 
 
 if __name__ == "__main__":

@@ -6,15 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import nan
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from training.augment import augment
 from training.config import TrainConfig
-from training.dataset import Cache, Pixels
+from training.dataset import Cache, Features
 from training.ranks import ALONE, Ranks
 from training.visits import in_order, visits_of
 
@@ -23,12 +24,13 @@ from training.visits import in_order, visits_of
 class Batch:
     """N photos of B lesions. Series index the photos, so that none is computed twice.
 
-    `pixels` (N, 3, S, S) uint8, of several processes only this one's share; `labels` (N,) int64;
-    `series` and `visit` (B, P) int64, index and visit of each photo of each lesion in time order,
-    -1 for padding; `days` (B, T) float32 since the first visit, NaN where unknown.
+    `photos` (N, 3, S, S) uint8 pixels, or (N, F) float32 features, of several processes only this
+    one's share; `labels` (N,) int64; `series` and `visit` (B, P) int64, index and visit of each
+    photo of each lesion in time order, -1 for padding; `days` (B, T) float32 since the first visit,
+    NaN where unknown.
     """
 
-    pixels: Tensor
+    photos: Tensor
     labels: Tensor
     series: Tensor
     visit: Tensor
@@ -54,7 +56,7 @@ class Lesions:
 
 def epoch_batches(
     lesions: Lesions,
-    cache: Cache,
+    source: Cache | Features,
     config: TrainConfig,
     epoch: int,
     *,
@@ -68,7 +70,7 @@ def epoch_batches(
     nor where an epoch is taken up again change anything.
     """
     cv2.setNumThreads(1)
-    load = partial(_load, cache=cache, config=config, epoch=epoch, ranks=ranks)
+    load = partial(_load, source=source, config=config, epoch=epoch, ranks=ranks)
     plan = deque(_plan(lesions, config, epoch)[begin:])
     waiting: deque[Future[Batch]] = deque()
     with ThreadPoolExecutor(threads) as pool:
@@ -116,7 +118,12 @@ def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Plann
 
 
 def _load(
-    planned: list[_Planned], *, cache: Cache, config: TrainConfig, epoch: int, ranks: Ranks
+    planned: list[_Planned],
+    *,
+    source: Cache | Features,
+    config: TrainConfig,
+    epoch: int,
+    ranks: Ranks,
 ) -> Batch:
     """Read and augment the photos of one batch."""
     photos: list[int] = []
@@ -134,12 +141,14 @@ def _load(
             photos.append(photo)
             labels.append(lesion.label)
 
-    def changed(photo: int) -> Pixels:
+    def view(photo: int) -> NDArray[Any]:
         random = np.random.default_rng((config.seed, epoch, photo))
-        return augment(np.asarray(cache[photo]), size, random, config.augmentation)
+        return source.view(photo, size, random, config.augmentation)
 
-    pixels = torch.from_numpy(np.stack([changed(p) for p in photos[ranks.share(len(photos))]]))
+    views = torch.from_numpy(np.stack([view(p) for p in photos[ranks.share(len(photos))]]))
     if ranks.device.type == "cuda":
-        pixels = pixels.pin_memory()  # so that copying to the GPU needs no waiting
+        views = views.pin_memory()  # so that copying to the GPU needs no waiting
+    if views.ndim == 4:
+        views = views.permute(0, 3, 1, 2)
     days = days[:, : int(visit.max()) + 1]
-    return Batch(pixels.permute(0, 3, 1, 2), torch.tensor(labels), series, visit, days)
+    return Batch(views, torch.tensor(labels), series, visit, days)

@@ -102,6 +102,8 @@ class TrainConfig:
 
     def size_at(self, epoch: int) -> int:
         """Side of the training input in pixels at an epoch counted from 0."""
+        if self.learns == "head":  # the backbone sees photos as the clinic's are prepared
+            return self.preparation.size
         reached = 0.0
         for share, side in self.sizes:
             reached += share

@@ -1,20 +1,22 @@
-"""Photos decoded once into one file at the training scale, then read from memory pages."""
+"""Photos decoded once into one file at the training scale, and what a network is shown of them."""
 
 import hashlib
 import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
 from skinmodel.transforms import Preparation
+from training.augment import augment
 from training.checkpoint import disk_full_named, write_atomically
 from training.manifest import InvalidData
 
@@ -22,21 +24,49 @@ PIXELS, PART = ".rgb", ".part"
 ABANDONED = 3600.0  # seconds without a photo added
 
 Pixels = NDArray[np.uint8]
+Rows = NDArray[np.float32]
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Decoded photos: `cache[i]` is the i-th, uint8 (h, w, 3), a view of a memory-mapped file."""
+    """Decoded photos: `cache[i]` is the i-th, uint8 (h, w, 3), a view of a memory-mapped file.
+
+    `stem` is the file's path without its ending; its name stands for these photos and no others.
+    """
 
     pixels: Pixels
     offsets: tuple[int, ...]
     shapes: tuple[tuple[int, int], ...]
+    stem: Path = Path()
 
     def __getitem__(self, index: int) -> Pixels:
         height, width = self.shapes[index]
         start = self.offsets[index]
         return self.pixels[start : start + height * width * 3].reshape(height, width, 3)
+
+    def view(self, photo: int, size: int, random: Generator, strength: float) -> Pixels:
+        """A photo changed at random, (size, size, 3)."""
+        return augment(np.asarray(self[photo]), size, random, strength)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Photos as a frozen backbone's pooled features: `views[v]` (N, F) are those of version v.
+
+    Version 0 is the photo as the clinic sees it. `rows` gives a photo's row by its cache index.
+    """
+
+    views: tuple[Rows, ...]
+    rows: Mapping[int, int]
+
+    def pooled(self, photos: Sequence[int]) -> Rows:
+        """Features (N, F) of the photos as the clinic sees them."""
+        return np.asarray(self.views[0][[self.rows[photo] for photo in photos]])
+
+    def view(self, photo: int, _size: int, random: Generator, _strength: float) -> Rows:
+        """Features (F,) of one of a photo's versions."""
+        return np.asarray(self.views[random.integers(len(self.views))][self.rows[photo]])
 
 
 def open_cache(
@@ -61,7 +91,8 @@ def open_cache(
     shapes = _shapes(stem)
     sizes = [height * width * 3 for height, width in shapes]
     offsets = tuple(int(n) for n in np.concatenate([[0], np.cumsum(sizes)[:-1]]))
-    return Cache(np.memmap(stem.with_suffix(PIXELS), dtype=np.uint8, mode="r"), offsets, shapes)
+    pixels = np.memmap(stem.with_suffix(PIXELS), dtype=np.uint8, mode="r")
+    return Cache(pixels, offsets, shapes, stem)
 
 
 def _shapes(stem: Path) -> tuple[tuple[int, int], ...]:

@@ -27,7 +27,7 @@ from training.checkpoint import (
     write_atomically,
 )
 from training.config import TrainConfig, TrainingFailed
-from training.dataset import Cache
+from training.dataset import Cache, Features
 from training.layout import LAYOUTS, Layout, fastest
 from training.metrics import balanced_accuracy, balanced_log_loss, probabilities
 from training.objective import class_shares
@@ -64,7 +64,7 @@ def fit(
     *,
     config: TrainConfig,
     network: CnnLstm,
-    cache: Cache,
+    source: Cache | Features,
     train: Lesions,
     validation: Lesions,
     run: Path,
@@ -82,7 +82,7 @@ def fit(
     standing = _standing(saved[1]) if saved else Standing()
     if ranks.any(ranks.told(standing.step) != standing.step):
         raise TrainingFailed("The processes of this run see different run folders.")
-    _freeze(network, config.frozen)
+    _freeze(network, config)
     layout = Layout(**saved[1]["layout"]) if saved else _measured(network, config, ranks, log)
     learner, frozen = _learner(network, train, config, layout, ranks)
     if saved:
@@ -108,7 +108,7 @@ def fit(
         frozen.eval()
         batches = _Timed(
             epoch_batches(
-                train, cache, config, epoch,
+                train, source, config, epoch,
                 begin=standing.batch, threads=_threads(ranks), ranks=ranks,
             )
         )  # fmt: skip
@@ -118,7 +118,7 @@ def fit(
             return False
         trained = time.perf_counter() - started
 
-        scores = _validate(learner.average, cache, validation, config, ranks)
+        scores = _validate(learner.average, source, validation, config, ranks)
         spent = time.perf_counter() - alive
         line = {
             "stage": "epoch",
@@ -207,6 +207,8 @@ def _finite(total: Tensor) -> float:
 
 def _measured(network: CnnLstm, config: TrainConfig, ranks: Ranks, log: Log) -> Layout:
     """The layout that is fastest for this process's share of a batch, the same in all."""
+    if config.learns == "head":
+        return Layout(bfloat16=False, channels_last=False)  # the backbone is not run
     device = next(network.parameters()).device
     largest = max(side for _, side in config.sizes)
     batch = math.ceil(config.batch / ranks.count)
@@ -222,7 +224,7 @@ def _learner(
     """What a step changes, and the blocks that no step changes."""
     if ranks.count > 1:
         synced(network)
-    frozen = _freeze(network, config.frozen)
+    frozen = _freeze(network, config)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     layout.arrange(network)
     layout.arrange(average)
@@ -240,14 +242,18 @@ def _threads(ranks: Ranks) -> int:
 
 
 def _validate(
-    network: CnnLstm, cache: Cache, lesions: Lesions, config: TrainConfig, ranks: Ranks
+    network: CnnLstm,
+    source: Cache | Features,
+    lesions: Lesions,
+    config: TrainConfig,
+    ranks: Ranks,
 ) -> dict[str, float]:
     """Balanced accuracy and log loss of single photos under a balanced mix."""
     indices = [photo for photos in lesions.photos for photo in photos]
     labels = [
         label for photos, label in zip(lesions.photos, lesions.labels, strict=True) for _ in photos
     ]
-    mine = photo_logits(network, cache, indices[ranks.share(len(indices))], config.preparation)
+    mine = photo_logits(network, source, indices[ranks.share(len(indices))], config.preparation)
     logits = ranks.gather(torch.from_numpy(mine), len(indices)).numpy()
     scores = probabilities(logits)
     return {
@@ -256,9 +262,10 @@ def _validate(
     }
 
 
-def _freeze(network: CnnLstm, blocks: int) -> nn.Module:
+def _freeze(network: CnnLstm, config: TrainConfig) -> nn.Module:
     """The first blocks of the backbone, which from now on neither learn nor are differentiated."""
-    first = nn.Sequential(*list(network.backbone.children())[:blocks])
+    blocks = list(network.backbone.children())
+    first = nn.Sequential(*(blocks if config.learns == "head" else blocks[: config.frozen]))
     return first.requires_grad_(False)
 
 

@@ -37,8 +37,10 @@ def batch_loss(
     Each process brings the features of its own photos, and all compute the loss of the whole batch.
     """
     device = log_prior.device
-    photos = config.preparation.normalise(batch.pixels.to(device, non_blocking=True))
-    pooled = ranks.gather(layout.features(network, photos), len(batch.labels))  # (N, F)
+    pooled = batch.photos.to(device, non_blocking=True)  # features already if the head alone learns
+    if config.learns == "all":
+        pooled = layout.features(network, config.preparation.normalise(pooled))
+    pooled = ranks.gather(pooled, len(batch.labels))  # (N, F)
     labels = batch.labels.to(device, non_blocking=True)
 
     def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:

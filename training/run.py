@@ -9,18 +9,18 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from skinmodel.diagnoses import CODES, MALIGNANT
 from skinmodel.images import read_photo
-from skinmodel.network import CnnLstm, load_backbone
+from skinmodel.network import CnnLstm
 from training.batches import Lesions
-from training.checkpoint import write_atomically
+from training.checkpoint import load_tensors, restore_module, write_atomically
 from training.config import InvalidConfig, TrainConfig
-from training.dataset import Cache, open_cache
-from training.loop import Log, fit
+from training.dataset import Cache, Features, open_cache
+from training.features import open_features
+from training.loop import LAST, Log, fit
 from training.manifest import InvalidData, Manifest, read_isic
+from training.origin import check_start, fill
 from training.ranks import ALONE, Ranks
 from training.splits import Split, assign
 
@@ -98,15 +98,14 @@ def open_run(
     return Run(folder, config, table, pixels, manifest.notes)
 
 
-def new_network(config: TrainConfig, init: Path | None, device: torch.device) -> CnnLstm:
-    """A network to start from: random weights of the seed, the backbone's from `init` if given."""
+def new_network(
+    config: TrainConfig, init: Path | None, device: torch.device, log: Log = lambda _: None
+) -> CnnLstm:
+    """A network to start from: random weights of the seed, and what `init` has in their place."""
     torch.manual_seed(config.seed)
     network = CnnLstm(config.model)
     if init:
-        try:
-            load_backbone(network, load_file(init))
-        except (SafetensorError, OSError, ValueError) as error:
-            raise InvalidConfig(f"{init.name} cannot be used to start from: {error}") from error
+        log({"stage": "start", "from": init.name, "parts": fill(network, init)})
     return network.to(device)
 
 
@@ -118,17 +117,49 @@ def train(
     stop: Callable[[], bool],
     ranks: Ranks = ALONE,
 ) -> bool:
-    """Train the run to its end, or go on with it; False if it was stopped before."""
+    """Train the run to its end, or go on with it; False if it was stopped before.
+
+    InvalidConfig if there is nothing to start from that the settings need.
+    """
+    check_start(run.config, init)
+    network = new_network(run.config, init, ranks.device, log)
+    if (run.folder / LAST).exists():  # the features, too, are those of the run's own backbone
+        restore_module("network", network, load_tensors(run.folder / LAST)[0])
+    source = source_for(run, network, log=log, stop=stop, ranks=ranks)
+    if source is None:
+        return False
     return fit(
         config=run.config,
-        network=new_network(run.config, init, ranks.device),
-        cache=run.cache,
+        network=network,
+        source=source,
         train=run.lesions("train"),
         validation=run.lesions("validation"),
         run=run.folder,
         log=log,
         stop=stop,
         ranks=ranks,
+    )
+
+
+def source_for(
+    run: Run,
+    network: CnnLstm,
+    *,
+    log: Log,
+    stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
+) -> Cache | Features | None:
+    """What the network learns from: pixels, or its features where only the head learns.
+
+    None if stopped while they were computed. The locked test lesions have no features here.
+    """
+    if run.config.learns == "all":
+        return run.cache
+    free = assign(run.table)["split"] != "test"  # whatever side a fold gives them
+    photos = [int(i) for i in run.table.index[free]]
+    folder = run.cache.stem.parent / "features"
+    return open_features(
+        network, run.cache, photos, run.config, folder=folder, log=log, stop=stop, ranks=ranks
     )
 
 

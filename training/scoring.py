@@ -10,7 +10,7 @@ from PIL import Image
 
 from skinmodel.network import CnnLstm
 from skinmodel.transforms import Preparation
-from training.dataset import Cache, Pixels
+from training.dataset import Cache, Features, Pixels
 from training.visits import in_order, visits_of
 
 Array = NDArray[np.float64]
@@ -62,9 +62,19 @@ def head_logits(
     return np.asarray(torch.stack(logits).double().cpu().numpy())
 
 
+def pooled_from(
+    source: Cache | Features, network: CnnLstm, indices: Sequence[int], preparation: Preparation
+) -> torch.Tensor:
+    """Pooled features (N, F) of photos, computed before or now."""
+    if isinstance(source, Features):
+        pooled = torch.from_numpy(source.pooled(indices))
+        return pooled.to(next(network.parameters()).device)
+    return photo_features(network, source.__getitem__, indices, preparation)
+
+
 def photo_logits(
-    network: CnnLstm, cache: Cache, indices: Sequence[int], preparation: Preparation
+    network: CnnLstm, source: Cache | Features, indices: Sequence[int], preparation: Preparation
 ) -> Array:
     """Logits (N, K) of each photo by itself."""
-    pooled = photo_features(network, cache.__getitem__, indices, preparation)
+    pooled = pooled_from(source, network, indices, preparation)
     return head_logits(network, pooled, [[row] for row in range(len(indices))])

@@ -31,5 +31,9 @@ def split_of(group: str) -> Split:
 
 def assign(manifest: pd.DataFrame) -> pd.DataFrame:
     """The manifest with a column `split`, by `patient` where it is not blank, else by `lesion`."""
-    group = manifest["patient"].where(manifest["patient"] != "", manifest["lesion"])
-    return manifest.assign(split=group.map(split_of))
+    return manifest.assign(split=owners(manifest).map(split_of))
+
+
+def owners(manifest: pd.DataFrame) -> "pd.Series[str]":
+    """Whose each photo is: the patient's where known, else the lesion's."""
+    return manifest["patient"].where(manifest["patient"] != "", manifest["lesion"])

@@ -74,7 +74,7 @@ def test_an_epoch_shows_every_photo_once_on_any_number_of_threads(tiny) -> None:
     one = list(epoch_batches(lesions, cache(12), config, 0, threads=1))
     three = list(epoch_batches(lesions, cache(12), config, 0, threads=3))
     assert all(len(batch.labels) <= 6 for batch in one)
-    assert all(torch.equal(a.pixels, b.pixels) for a, b in zip(one, three, strict=True))
+    assert all(torch.equal(a.photos, b.photos) for a, b in zip(one, three, strict=True))
     labels = torch.cat([batch.labels for batch in one])
     expected = torch.tensor([label for label, m in enumerate(members) for _ in m])
     assert torch.equal(labels.sort().values, expected)

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from skinmodel.bundle import load_model
+from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
 
@@ -75,3 +77,23 @@ def test_a_diagnosis_without_lesions_to_learn_from_is_refused(
         isic.change(table, lambda t: t[~t["image"].str.contains("VASC")])
     assert fit(isic, settings) == 2
     assert "VASC" in capsys.readouterr().err
+
+
+def test_a_head_is_trained_on_a_backbone_that_is_kept(
+    isic: Layout, settings: Path, tiny, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    assert fit(isic, settings, "--learns", "head") == 2
+    assert "weights to start from" in capsys.readouterr().err
+    init = settings.parent / "backbone.safetensors"
+    save_file(CnnLstm(tiny.model).backbone.state_dict(), init)
+    assert fit(isic, settings, "--learns", "head", "--init", str(init)) == 0
+    said = capsys.readouterr().out
+    assert "starting from backbone.safetensors: backbone\n" in said
+    assert "features: " in said
+    folder = settings.parent / "run" / "models" / "candidate"
+    made = load_model(folder).card["training"]
+    assert made["settings"]["learns"] == "head"
+    assert made["command"].endswith(
+        "--init backbone.safetensors --config settings.json --learns head --version candidate"
+    )

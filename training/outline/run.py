@@ -127,9 +127,7 @@ def _finish(
             "splits": {name: len(examples.photos) for name, examples in parts.items()},
             "training": {
                 "settings": asdict(config),
-                "history": [
-                    json.loads(line) for line in (run / HISTORY).read_text().splitlines()
-                ],
+                "history": [json.loads(line) for line in (run / HISTORY).read_text().splitlines()],
             },
         },
     )

@@ -1,0 +1,67 @@
+"""What a person at the terminal reads while a run goes on, and how they stop it."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C or SIGTERM has asked to stop, which inside ends nothing by itself."""
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = [(number, signal.signal(number, ask)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def show(line: dict[str, Any]) -> None:
+    """Print what a run logs as one line a person can read."""
+    print(_sentence(line), flush=True)
+
+
+def _sentence(line: dict[str, Any]) -> str:
+    match line["stage"]:
+        case "start":
+            return f"starting from {line['from']}: {' and '.join(line['parts'])}"
+        case "features":
+            return (
+                f"features: {line['done']} of {line['total']}, "
+                f"{line['seconds_left'] / 60:.0f} min left"
+            )
+        case "epoch":
+            return (
+                f"epoch {line['epoch']}/{line['epochs']} at {line['size']} px: "
+                f"loss {line['loss']:.3f}, balanced accuracy {line['balanced_accuracy']:.3f}, "
+                f"{line['images_per_second']:.0f} images/s, waiting for photos "
+                f"{line['waiting_for_photos']:.0%} of the time, "
+                f"{line['seconds_left'] / 60:.0f} min left"
+            )
+        case "fold":
+            photos = line["single_photos"]
+            return (
+                f"fold {line['fold']}/{line['folds']}: {photos['cases']} photos, "
+                f"balanced accuracy {photos['balanced_accuracy']:.3f}"
+            )
+        case "trial":
+            settings = ", ".join(
+                f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in line["settings"].items()
+            )
+            left = (line["trials"] - line["trial"]) * line["seconds_each"] / 60
+            cut = "" if line["whole"] else f", cut off after {line['epochs']} epochs"
+            return (
+                f"trial {line['trial']}/{line['trials']}: balanced accuracy "
+                f"{line['balanced_accuracy'] or 0:.3f}{cut} (best {line['best']:.3f}); "
+                f"{settings}; {left:.0f} min left"
+            )
+        case _:
+            return str(line)
