@@ -1,0 +1,98 @@
+"""How a lesion changed between two photos, with the error that such a number carries.
+
+A change counts only if it is larger than what photographing the same lesion again does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from skinmodel.measures import Measures
+from skinmodel.registration import Registration
+
+Kind = Literal["ratio", "difference"]
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """What two photos of an unchanged lesion differ by: from `pairs` re-photographs.
+
+    `error` is one standard deviation, `limit` the 95th percentile of the size of the difference:
+    a smaller change cannot be seen. Ratios are in logarithms.
+    """
+
+    error: float
+    limit: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure of the later photo against the earlier one.
+
+    `value` is a fraction of the earlier one (0.12: 12 % more) for a ratio, else the difference.
+    `error` and `limit` are in the same unit; `seen` if the value is beyond the limit.
+    """
+
+    measure: str
+    kind: Kind
+    value: float
+    error: float
+    limit: float
+
+    @property
+    def seen(self) -> bool:
+        """Whether the change is larger than an unchanged lesion's re-photograph shows."""
+        return abs(self.value) > self.limit
+
+
+def compare(
+    before: Measures,
+    after: Measures,
+    registration: Registration,
+    repeatability: Mapping[str, Repeatability],
+) -> tuple[Change, ...]:
+    """Every measure's change, the later photo brought to the earlier one's scale.
+
+    `registration` lays the later photo on the earlier one; ValueError if it is a refusal, for
+    sizes of photos that could not be aligned are not compared.
+    """
+    if registration.matrix is None:
+        raise ValueError(registration.refusal)
+    changes = []
+    for name, log_ratio in log_ratios(before, after, registration.scale).items():
+        known = repeatability[name]
+        changes.append(
+            Change(
+                name,
+                "ratio",
+                float(np.expm1(log_ratio)),
+                float(np.expm1(known.error)),
+                float(np.expm1(known.limit)),
+            )
+        )
+    for name, difference in differences(before, after).items():
+        known = repeatability[name]
+        changes.append(Change(name, "difference", difference, known.error, known.limit))
+    return tuple(changes)
+
+
+def log_ratios(before: Measures, after: Measures, scale: float) -> dict[str, float]:
+    """Logarithms of the sizes' ratios; `scale` brings the later photo's lengths to the earlier."""
+    powers = {"area": 2, "longest": 1, "shortest": 1}
+    return {
+        name: float(np.log(getattr(after, name) * scale**power / getattr(before, name)))
+        for name, power in powers.items()
+    }
+
+
+def differences(before: Measures, after: Measures) -> dict[str, float]:
+    """Differences of shape, and the distance in colour (CIE 1976), later less earlier."""
+    tone = float(np.linalg.norm(np.subtract(after.tone, before.tone)))
+    return {
+        "asymmetry": after.asymmetry - before.asymmetry,
+        "irregularity": after.irregularity - before.irregularity,
+        "tone": tone,
+    }
