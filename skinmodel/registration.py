@@ -81,7 +81,7 @@ def prepare(picture: Image.Image) -> Prepared:
     sift = cv2.SIFT.create(nfeatures=3000, contrastThreshold=0.012, edgeThreshold=15, sigma=1.2)
     found, descriptors = sift.detectAndCompute(grey, usable.astype(np.uint8))
     points = np.array([point.pt for point in found], dtype=np.float64).reshape(-1, 2)
-    if descriptors is None:
+    if not found:
         descriptors = np.zeros((0, 128), dtype=np.float32)
     # Hellinger distance (RootSIFT; Arandjelovic, Zisserman 2012) tells more than Euclid's.
     rooted = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9))
