@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from skinmodel.calibration import Prior, Probabilities, malignancy
 from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES
 from skinmodel.gradcam import Maps, heat_maps, scale_jointly
+from skinmodel.quality import photo_warnings
 from skinmodel.series import Series, SeriesPhoto, Visit, arrange
 from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Box
@@ -195,6 +197,7 @@ def _analyse(
     alert_scores = malignancy(fixed)
     unknown = model.unknown.scores(pooled) if model.unknown else np.zeros(0)
     rule, line = model.calibration.sets, model.calibration.alert
+    about_photos = photo_warnings(pictures)
     scored = time.perf_counter()
     progress(0.85, "Drawing the heat maps")
     raw = np.zeros((0, *features.shape[:1], *features.shape[2:]), dtype=np.float32)
@@ -223,7 +226,7 @@ def _analyse(
         unknown=float(unknown.max()) if len(unknown) else None,
         unknown_by_photo=_frozen(unknown),
         assessed=not (unknown > THRESHOLD).any(),
-        photo_warnings=((),) * len(pictures),
+        photo_warnings=about_photos,
         raw_maps=_frozen(raw),
         maps=_frozen(scale_jointly(raw)),
         frames=tuple(model.preparation.frame(picture) for picture in pictures),
@@ -237,7 +240,7 @@ def _analyse(
             "heat_maps": explained - scored,
             "total": explained - started,
         },
-        warnings=_warnings(series, refused),
+        warnings=(*_warnings(series, refused), *chain.from_iterable(about_photos)),
         notes=_notes(series),
     )
 
