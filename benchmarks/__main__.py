@@ -26,6 +26,7 @@ class Row:
     figures: str
     wanted: str = ""
     met: bool = True
+    share: bool = False  # of photos, and no ratio
 
 
 def decode() -> Iterator[Row]:
@@ -119,6 +120,29 @@ def pipeline() -> Iterator[Row]:
         )
 
 
+def robustness() -> Iterator[Row]:
+    """The same photos made otherwise, on real ones."""
+    from benchmarks import robustness
+
+    folder = robustness.data_folder()
+    if not folder.is_dir():
+        print(f"robustness: no photos at {folder} (set SKIN_TEST_DATA)", file=sys.stderr)
+        return
+    result = robustness.measure(folder)
+    wanted = result["wanted"]
+    for name, found in result["changes"].items():
+        share = found["same_top_diagnosis"]
+        yield Row(
+            f"Same top diagnosis, {name}",
+            share,
+            f"{result['photos']} photos; a probability moves by {found['mean_change']:.3f},"
+            f" the most changed by {found['moved']:.3f} on average",
+            f"at least {wanted:.0%}",
+            share >= wanted,
+            share=True,
+        )
+
+
 def sessions() -> Iterator[Row]:
     """Reruns of the page."""
     from benchmarks import sessions
@@ -133,8 +157,9 @@ def sessions() -> Iterator[Row]:
 
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
-    one.__name__: one for one in (decode, explain, diagnose, train, pipeline, sessions)
+    one.__name__: one for one in (decode, explain, diagnose, train, pipeline, sessions, robustness)
 }
+SPEEDS = [name for name in BENCHMARKS if name != "robustness"]  # what runs unasked
 
 
 def machine() -> str:
@@ -175,7 +200,7 @@ def main() -> int:
     if options.markdown:
         print("\n| What | Ratio | Figures | Limit |\n| --- | --: | --- | --- |", flush=True)
     sound = True
-    for name in options.names or BENCHMARKS:
+    for name in options.names or SPEEDS:
         for row in _in_a_child(name):
             sound &= row.met
             print(_table_row(row) if options.markdown else _text(row), flush=True)
@@ -210,12 +235,16 @@ def _in_a_child(name: str) -> Iterator[Row]:
 def _text(row: Row) -> str:
     missed = "" if row.met else "   MISSED"
     wanted = f"   ({row.wanted})" if row.wanted else ""
-    return f"{row.ratio:7.2f}x  {row.what}\n          {row.figures}{wanted}{missed}"
+    return f"{_value(row):>8}  {row.what}\n          {row.figures}{wanted}{missed}"
+
+
+def _value(row: Row) -> str:
+    return f"{row.ratio:.1%}" if row.share else f"{row.ratio:.2f}x"
 
 
 def _table_row(row: Row) -> str:
     wanted = row.wanted if row.met else f"{row.wanted}: missed"
-    return f"| {row.what} | {row.ratio:.2f}x | {row.figures} | {wanted} |"
+    return f"| {row.what} | {_value(row)} | {row.figures} | {wanted} |"
 
 
 if __name__ == "__main__":

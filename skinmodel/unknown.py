@@ -3,6 +3,17 @@
 The score is a distance in the network's own pooled features, brought to [0, 1] so that 0.5 is the
 line beyond which a differential is withheld. It knows no diagnosis, no probability and no mix of
 diagnoses.
+
+What was tried, with a first network on 1,361 test photos of lesions against 542 pictures that are
+none (blank, noise, textures, text, screenshots, photos of animals, food and streets), as AUROC:
+energy 0.46, maximum softmax 0.42 and largest logit 0.45 (the network is sure of a cat); the ten
+nearest training photos by cosine 0.92, by distance 0.96; Mahalanobis distance with a shared
+covariance 0.984, relative to one for all 0.984. Of these, features made of length 1 and what a
+subspace of the training photos' leaves of them (Wang et al. 2022, ViM, without its logit,
+https://arxiv.org/abs/2203.10807) came to 0.989 with 128 directions and 0.994 with 256; the plain
+distances refused 10 to 12 of 16 vascular lesions, until each diagnosis was weighted by the root of
+its number. The features' length tells blank and blurred photos: with it, plain skin beside a lesion
+rose from 0.71 to 0.82, heavy blur from 0.70 to 0.89.
 """
 
 import math

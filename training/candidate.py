@@ -15,11 +15,12 @@ from skinmodel.bundle import save_model
 from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
 from skinmodel.unknown import THRESHOLD
+from training import robustness
 from training.cases import score_cases
 from training.checkpoint import load_tensors
 from training.loop import BEST, HISTORY
 from training.numbers import calibrate, measured, with_tests
-from training.refusal import unknown_of
+from training.refusal import measure_unknown, unknown_of
 from training.run import Run, counts
 from training.seen import SEEN, fingerprints
 
@@ -46,7 +47,7 @@ def make_candidate(
 
     kept_apart, test = (score_cases(network, run, split) for split in ("calibration", "test"))
     calibration = calibrate(kept_apart, prior_training=_training_mix(run))
-    unknown = unknown_of(network, run)
+    unknown = unknown_of(network, run, kept_apart)
     test = replace(test, refused=unknown.scores(test.pooled) > THRESHOLD)
     calibration = with_tests(calibration, test)
     rest = {
@@ -57,7 +58,11 @@ def make_candidate(
         **about,
         "splits": counts(run.table),
         SEEN: fingerprints(run.table),
-        "numbers": measured(network, run, calibration, test=test, kept_apart=kept_apart),
+        "numbers": measured(network, run, calibration, test=test, kept_apart=kept_apart)
+        | {
+            "unknown": measure_unknown(network, run, unknown, test),
+            "robustness": robustness.for_card(network, run, calibration),
+        },
         "training": {
             "command": command,
             "commit": _commit(),

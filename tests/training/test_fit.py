@@ -64,6 +64,11 @@ def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny)
     assert confusion.sum() == numbers["single_photos"]["cases"]
     assert model.card["splits"]["test"]["lesions"] == numbers["series"]["cases"] == 16
     assert model.card["data"] == "d"
+    assert model.unknown and numbers["unknown"]["test"]["lesions"] == 16
+    assert sum(one["lesions"] for one in numbers["unknown"]["per_diagnosis"].values()) == 16
+    assert numbers["unknown"]["plain_skin"] is None  # there are no outlines beside the photos
+    assert 0 <= numbers["unknown"]["all_drawn"]["auroc"] <= 1
+    assert numbers["robustness"]["photos"] == 16
 
     path = sorted(isic.photos.glob("LESION_VASC*"))[0]
     photo = SeriesPhoto(picture=Image.open(path), sha256="0", name="v", taken_on=None)
