@@ -33,6 +33,8 @@ class Settings:
     models_dir: Path
     database_url: str = field(repr=False)
     photos_url: str
+    backups_url: str
+    backup_passphrase: str = field(repr=False)
     public_url: str  # of the reverse proxy that brings visitors by HTTPS, "" where there is none
     oidc: Oidc | None
     max_upload_bytes: int
@@ -53,6 +55,8 @@ def load() -> Settings:
         models_dir=_folder("SKIN_MODELS_DIR", ROOT / "assets" / "models"),
         database_url=_text("SKIN_DATABASE_URL", f"sqlite:///{data_dir / 'records.sqlite'}"),
         photos_url=_text("SKIN_PHOTOS_URL", str(data_dir / "photos")),
+        backups_url=_text("SKIN_BACKUPS_URL", str(data_dir / "backups")),
+        backup_passphrase=_text("SKIN_BACKUP_PASSPHRASE"),
         public_url=_public_url(),
         oidc=_oidc(),
         # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.

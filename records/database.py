@@ -88,15 +88,19 @@ def utc_now() -> datetime.datetime:
 
 @dataclass(frozen=True, eq=False)
 class Database:
-    """An open database. `clock` gives the moment; tests put their own in its place."""
+    """An open database. `clock` gives the moment; tests put their own in its place.
+
+    `file` is SQLite's, None for a server.
+    """
 
     engine: Engine
+    file: Path | None
     clock: Callable[[], datetime.datetime] = utc_now
 
     @property
     def is_sqlite(self) -> bool:
         """Whether this is one file, and not a server."""
-        return self.engine.dialect.name == "sqlite"
+        return self.file is not None
 
     def now(self) -> datetime.datetime:
         """The moment, aware and in UTC."""
@@ -138,7 +142,8 @@ def connect(
     clock: Callable[[], datetime.datetime] = utc_now,
 ) -> Database:
     """A database that exists already: nothing is made, checked or migrated; see records.schema."""
-    return Database(_sqlite(url, patience) if file_of(url) else _server(url, patience), clock)
+    file = file_of(url)
+    return Database(_sqlite(file, patience) if file else _server(url, patience), file, clock)
 
 
 def file_of(url: str) -> Path | None:
@@ -218,9 +223,7 @@ _POSTGRESQL: dict[str, type[RecordError]] = {
 }
 
 
-def _sqlite(url: str, patience: float) -> Engine:
-    path = file_of(url)
-    assert path
+def _sqlite(path: Path, patience: float) -> Engine:
     # mode=rw: a connection never makes a file, so a lost database cannot come back empty.
     address = f"file:{quote(str(path))}?mode=rw"
 

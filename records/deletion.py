@@ -17,6 +17,7 @@ from records.patients import put_terms
 from records.store import Store
 from records.tables import (
     AssessmentRow,
+    BackupRow,
     BlobRow,
     ConfirmationRow,
     DeletionRow,
@@ -189,13 +190,13 @@ def remove_unused(database: Database, store: Store, *, among: Iterable[str] | No
 
     An interruption in between leaves a file without a row, which the next call removes.
     """
-    used = or_(
-        exists().where(PhotoRow.sha256 == BlobRow.sha256),
-        exists().where(OverviewRow.sha256 == BlobRow.sha256),
-        exists().where(AssessmentRow.maps_sha256 == BlobRow.sha256),
+    running = exists().where(
+        BackupRow.ended_at.is_(None), BackupRow.begun_at > database.now() - UNDO
     )
-    with database.write() as session:
-        session.execute(remove(BlobRow).where(~used))
+    with database.read() as session:
+        if among is None and session.scalar(select(running)):
+            return 0  # the backup still copies files that its rows refer to
+    forget_unused(database)
     with database.read() as session:
         kept = set(session.scalars(select(BlobRow.sha256)))
     candidates = [name for name in (store.names() if among is None else among) if name not in kept]
@@ -205,6 +206,17 @@ def remove_unused(database: Database, store: Store, *, among: Iterable[str] | No
             if session.get(BlobRow, sha256) is None:
                 store.remove(sha256)
     return len(candidates)
+
+
+def forget_unused(database: Database) -> None:
+    """Removes the rows of files that nothing refers to."""
+    used = or_(
+        exists().where(PhotoRow.sha256 == BlobRow.sha256),
+        exists().where(OverviewRow.sha256 == BlobRow.sha256),
+        exists().where(AssessmentRow.maps_sha256 == BlobRow.sha256),
+    )
+    with database.write() as session:
+        session.execute(remove(BlobRow).where(~used))
 
 
 def _is_taken(session: Session, row: Row) -> bool:

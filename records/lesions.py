@@ -162,8 +162,9 @@ def _summaries(session: Session, lesions: Sequence[Lesion]) -> list[LesionSummar
             .group_by(VisitRow.lesion_id)
         )
     }
-    newest = dict(
-        session.execute(
+    newest = {  # the last one of each lesion stays; undated visits come first
+        lesion_id: photo_id
+        for lesion_id, photo_id in session.execute(
             select(PhotoRow.lesion_id, PhotoRow.id)
             .join(VisitRow, PhotoRow.visit_id == VisitRow.id)
             .where(
@@ -171,12 +172,9 @@ def _summaries(session: Session, lesions: Sequence[Lesion]) -> list[LesionSummar
                 PhotoRow.deleted_at.is_(None),
                 VisitRow.deleted_at.is_(None),
             )
-            # The last one of a lesion stays in the dictionary; undated visits come first.
-            .order_by(VisitRow.day.is_not(None), VisitRow.day, PhotoRow.added_at)
+            .order_by(VisitRow.day.is_not(None), VisitRow.day, PhotoRow.position)
         )
-        .tuples()
-        .all()
-    )
+    }
     plans, confirmations = current_plans(session, ids), current_confirmations(session, ids)
     return [
         LesionSummary(

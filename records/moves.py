@@ -12,7 +12,7 @@ from records import audit, lookup, visits
 from records.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import Conflict, InvalidRecord
-from records.photos import already, on_lesion
+from records.photos import already, next_position, on_lesion
 from records.tables import VisitRow
 from records.visits import read_visit
 
@@ -73,6 +73,7 @@ def move_photo(database: Database, *, actor: Actor, photo_id: str, lesion_id: st
         # A note may speak of the patient it was written for.
         fields = replace(read_visit(session.get_one(VisitRow, photo.visit_id)).fields, note="")
         visit = visits.ensure(database, session, actor=actor, lesion_id=lesion_id, fields=fields)
+        photo.position = next_position(session, lesion_id)
         photo.lesion_id, photo.visit_id = lesion_id, visit.id
         audit.append(
             session,

@@ -7,15 +7,16 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from records import audit, lookup, receipts
 from records.actors import CLINICIAN, Actor
 from records.database import Database
+from records.dates import long_date
 from records.errors import Conflict, InvalidRecord
 from records.fields import Form, folded
-from records.tables import PatientRow, RecentRow, TermRow
+from records.tables import LesionRow, PatientRow, RecentRow, TermRow, VisitRow
 
 SEXES = ("female", "male", "other", "unknown")
 RECENT = 200  # patients remembered for each account
@@ -58,7 +59,7 @@ def add(database: Database, *, actor: Actor, fields: PatientFields, save_key: st
         _refuse_taken(session, checked.clinic_id)
         row = PatientRow(
             **asdict(checked),
-            clinic_key=_key(checked.clinic_id),
+            clinic_key=key(checked.clinic_id),
             added_at=database.now(),
             added_by=actor.account_id,
             edition=1,
@@ -89,11 +90,12 @@ def change(
             return _patient(row)
         if row.edition != edition:
             raise Conflict
-        if _key(checked.clinic_id) != row.clinic_key:
+        _refuse_later_birth(session, patient_id, checked.year_of_birth)
+        if key(checked.clinic_id) != row.clinic_key:
             _refuse_taken(session, checked.clinic_id)
         for name, value in asdict(checked).items():
             setattr(row, name, value)
-        row.clinic_key = _key(checked.clinic_id)
+        row.clinic_key = key(checked.clinic_id)
         row.edition += 1
         put_terms(session, row)
         audit.append(
@@ -163,6 +165,11 @@ def put_terms(session: Session, row: PatientRow) -> None:
         session.add_all(TermRow(term=word[:300], patient_id=row.id) for word in words if word)
 
 
+def key(clinic_id: str) -> str:
+    """A clinic's id as it is compared; one character may fold into eighteen."""
+    return folded(clinic_id)[:300]
+
+
 def read_patient(row: PatientRow) -> Patient:
     """A row as the value that pages get."""
     return _patient(row)
@@ -201,10 +208,25 @@ def _checked(database: Database, fields: PatientFields) -> PatientFields:
 
 def _refuse_taken(session: Session, clinic_id: str) -> None:
     taken = select(PatientRow.id).where(
-        PatientRow.clinic_key == _key(clinic_id), PatientRow.deleted_at.is_(None)
+        PatientRow.clinic_key == key(clinic_id), PatientRow.deleted_at.is_(None)
     )
     if session.scalar(taken):
         raise InvalidRecord({"clinic_id": "Another patient has this id already."})
+
+
+def _refuse_later_birth(session: Session, patient_id: str, year: int | None) -> None:
+    first = session.scalar(
+        select(func.min(VisitRow.day))
+        .join(LesionRow, VisitRow.lesion_id == LesionRow.id)
+        .where(
+            LesionRow.patient_id == patient_id,
+            LesionRow.deleted_at.is_(None),
+            VisitRow.deleted_at.is_(None),
+        )
+    )
+    if first and year and first.year < year:
+        problem = f"A visit of {long_date(first)} lies before this year."
+        raise InvalidRecord({"year_of_birth": problem})
 
 
 def _remember(database: Database, actor: Actor, patient_id: str) -> None:
@@ -234,7 +256,3 @@ def _remember(database: Database, actor: Actor, patient_id: str) -> None:
         session.execute(
             delete(RecentRow).where(RecentRow.account_id == actor.account_id, RecentRow.at <= old)
         )
-
-
-def _key(clinic_id: str) -> str:
-    return folded(clinic_id)[:300]  # one character may fold into eighteen

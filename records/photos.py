@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from records import audit, lookup
@@ -111,6 +111,7 @@ def attach(
         refuse_known(session, visit.lesion_id, photo.sha256)
     keep_blob(database, session, store, photo.data)
     row = PhotoRow(
+        position=next_position(session, visit.lesion_id),
         lesion_id=visit.lesion_id,
         visit_id=visit.id,
         sha256=photo.sha256,
@@ -136,6 +137,12 @@ def attach(
         detail={"lesion": visit.lesion_id, "although known": although_known},
     )
     return row
+
+
+def next_position(session: Session, lesion_id: str) -> int:
+    """Where a new photo stands among a lesion's, in the order they were added."""
+    last = select(func.max(PhotoRow.position)).where(PhotoRow.lesion_id == lesion_id)
+    return (session.scalar(last) or 0) + 1
 
 
 def already(day: datetime.date | None) -> str:
@@ -230,7 +237,7 @@ def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]
         select(PhotoRow, BlobRow)
         .join(BlobRow, PhotoRow.sha256 == BlobRow.sha256)
         .where(condition, PhotoRow.deleted_at.is_(None))
-        .order_by(PhotoRow.added_at, PhotoRow.id)
+        .order_by(PhotoRow.position)
     )
     return [
         Photo(

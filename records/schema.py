@@ -63,9 +63,9 @@ def open_database(
 ) -> Database:
     """The database behind a URL, in the form this program knows.
 
-    An SQLite file is made if it has never been there. `before_migration` is given the connection
-    and the revision before an older database is migrated; by default an SQLite file is copied
-    beside itself as NAME.before-REVISION. Unavailable, or one of its kinds, if it cannot be used.
+    An SQLite file is made if it has never been there, and copied beside itself, as
+    NAME.before-REVISION, before it is migrated. For a server's, `before_migration` is given the
+    connection and the revision then. Unavailable, or one of its kinds, if it cannot be used.
     """
     for name in TABLES:
         importlib.import_module(name)
@@ -79,7 +79,7 @@ def open_database(
                 _check(database, path)
             _migrate(database, path, before_migration)
             if path:
-                _mark(path)
+                mark(path)
     except BaseException:
         database.close()
         raise
@@ -201,10 +201,7 @@ def _migrate(database: Database, path: Path | None, backup: Backup | None) -> No
 
 def _back_up(database: Database, path: Path | None, revision: str, backup: Backup | None) -> None:
     try:
-        if backup:
-            with database.engine.connect() as connection:
-                backup(connection, revision)
-        elif path:
+        if path:
             to = _beside(path, f".before-{revision}")
             part = to.with_name(f"{to.name}.part")
             part.touch(OWNER_ONLY)
@@ -217,6 +214,9 @@ def _back_up(database: Database, path: Path | None, revision: str, backup: Backu
                 source.close()
             os.replace(part, to)
             sync_folder(to.parent)
+        elif backup:
+            with database.engine.connect() as connection:
+                backup(connection, revision)
     except OSError as error:
         free = shutil.disk_usage(path.parent).free if path else 0
         raise DiskFull(
@@ -225,7 +225,7 @@ def _back_up(database: Database, path: Path | None, revision: str, backup: Backu
         ) from error
 
 
-def _mark(path: Path) -> None:
+def mark(path: Path) -> None:
     """Remembers beside the database that it has been there."""
     made = _beside(path, ".made")
     if not made.exists():

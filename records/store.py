@@ -56,15 +56,39 @@ class Store:
         sha256 = hashlib.sha256(data).hexdigest()
         if self.size(sha256) == len(data) and self.is_whole(sha256):
             return sha256
+        self.write(f"{sha256[:2]}/{sha256}", data)
+        return sha256
+
+    def write(self, name: str, data: bytes) -> None:
+        """Writes a file whole and safely under a name of its own; DiskFull or Unavailable."""
         try:
             if self.folder:
-                self._put_in_folder(Path(self.place(sha256)), data)
+                self._put_in_folder(self.folder / name, data)
             else:
-                self.files.makedirs(f"{self.root}/{sha256[:2]}", exist_ok=True)
-                self.files.pipe_file(self.place(sha256), data)
+                self.files.makedirs(f"{self.root}/{name}".rpartition("/")[0], exist_ok=True)
+                self.files.pipe_file(f"{self.root}/{name}", data)
         except OSError as error:
             raise _refusal(error) from error
-        return sha256
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes by its name, None if it is not there."""
+        try:
+            return cast(bytes, self.files.cat_file(f"{self.root}/{name}"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Unavailable("A file cannot be read at the moment.") from error
+
+    def list(self, folder: str) -> list[str]:
+        """The names of the files in one of the store's folders, sorted."""
+        try:
+            return sorted(
+                Path(p).name for p in self.files.ls(f"{self.root}/{folder}", detail=False)
+            )
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Unavailable("A folder cannot be read at the moment.") from error
 
     def get(self, sha256: str) -> bytes:
         """A file's bytes, whose SHA-256 has been checked; FileFault "missing" or "changed"."""

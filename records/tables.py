@@ -130,10 +130,11 @@ class BlobRow(Base):
 
 
 class PhotoRow(Base):
-    """A dermoscopic photo of a lesion; its visit belongs to the same lesion."""
+    """A dermoscopic photo of a lesion, whose visit is of the same lesion; `position` grows."""
 
     __tablename__ = "photo"
     id: Mapped[str] = _id()
+    position: Mapped[int]
     lesion_id: Mapped[str] = _to("lesion", index=False)
     visit_id: Mapped[str] = _to("visit")
     sha256: Mapped[str] = _blob()

@@ -24,7 +24,7 @@ COMMANDS = [
     if kind in {"sh", "powershell"}
     for line in block.splitlines()
 ]
-OURS = ("skinmodel", "training")
+OURS = ("records", "skinmodel", "training")
 OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w.-])"
 # Listed module by module.
 PACKAGES = ("benchmarks", "pages", "records", "signin", "skinmodel", "training")
@@ -122,6 +122,8 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         ("training", "fit"),
         ("training", "cross-validate"),
         ("training", "tune"),
+        ("records", "export"),
+        ("records", "verify"),
     ):
         known |= _options(_help(module, command, capsys))
     prose = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)

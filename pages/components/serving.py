@@ -8,6 +8,7 @@ import streamlit as st
 import settings
 from records.database import Database
 from records.schema import open_database
+from records.snapshot import keep_in
 from skinmodel import registry
 from skinmodel.bundle import Model, load_model
 from skinmodel.deadline import Places
@@ -46,4 +47,4 @@ def database() -> Database:
 
 @st.cache_resource(show_spinner=False)
 def _database(url: str) -> Database:
-    return open_database(url)
+    return open_database(url, before_migration=keep_in(settings.load().backups_url))

@@ -14,14 +14,12 @@ from sqlalchemy import text as sql
 from sqlalchemy.pool import NullPool
 
 from records import schema
-from records.actors import ADMIN, CLINICIAN, Actor
 from records.database import Base, Database
 from records.schema import open_database
+from records.store import Store, open_store
 from tests.conftest import IN_CI
 from tests.records import postgresql
-
-CLINIC = Actor("a-clinician", frozenset({CLINICIAN}))
-OFFICE = Actor("an-admin", frozenset({ADMIN}))
+from tests.records.clinic import Clinic
 
 
 @dataclass
@@ -122,4 +120,24 @@ def database(url: str, clock: Clock) -> Iterator[Database]:
     """An open, empty database of each kind, on the test's clock."""
     opened = open_database(url, clock=clock)
     yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A folder for files."""
+    return open_store(str(tmp_path / "photos"))
+
+
+@pytest.fixture
+def clinic(database: Database, store: Store, clock: Clock) -> Clinic:
+    """An empty clinic on each kind of database."""
+    return Clinic(database, store, clock)
+
+
+@pytest.fixture
+def sqlite_clinic(sqlite_url: str, store: Store, clock: Clock) -> Iterator[Clinic]:
+    """An empty clinic on SQLite alone, where the kind of database makes no difference."""
+    opened = open_database(sqlite_url, clock=clock)
+    yield Clinic(opened, store, clock)
     opened.close()

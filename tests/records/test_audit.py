@@ -11,7 +11,8 @@ from records.actors import Actor
 from records.database import Database, file_of
 from records.errors import NotAllowed, RecordError
 from records.schema import open_database
-from tests.records.conftest import CLINIC, OFFICE, Clock
+from tests.records.clinic import CLINIC, OFFICE
+from tests.records.conftest import Clock
 
 
 def write(database: Database, count: int, *, actor: Actor = CLINIC) -> None:

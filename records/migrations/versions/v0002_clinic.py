@@ -251,6 +251,7 @@ def upgrade() -> None:
     op.create_table(
         "photo",
         sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("lesion_id", sa.String(32), nullable=False),
         sa.Column("visit_id", sa.String(32), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),

@@ -1,0 +1,166 @@
+"""Everything of one patient as a folder, for the patient or another clinic. Clinicians only."""
+
+import datetime
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from records import assessments, audit, lookup, overviews, patients, photos, series
+from records.actors import CLINICIAN, Actor
+from records.database import Database
+from records.errors import DiskFull, RecordError
+from records.photos import PhotoUnusable
+from records.store import NO_SPACE, Store
+from records.stripping import strip
+from records.tables import LesionRow, PatientRow
+
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+NOTICE = "Decision support, not a diagnosis"
+
+
+def export(
+    database: Database,
+    store: Store,
+    *,
+    actor: Actor,
+    patient_id: str,
+    to: Path,
+    originals: bool = False,
+) -> list[str]:
+    """Writes a new folder `to` with `patient.json`, the photos and the heat maps.
+
+    Photos are stripped of what the camera wrote into them (place, owner, serial number) unless
+    `originals` is asked for, and named by number, never by the name they were uploaded under.
+    Returns a sentence for each photo that is missing, changed or could not be stripped; those are
+    not in the folder. RecordError if the folder is there already.
+    """
+    actor.require(CLINICIAN)
+    patient = patients.get(database, actor=actor, patient_id=patient_id)
+    with database.read() as session:
+        lesions = _lesions(session, patient_id)
+    pages = [series.page(database, actor=actor, lesion_id=one) for one in lesions]
+    views = overviews.of_patient(database, actor=actor, patient_id=patient_id)
+    problems: list[str] = []
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        every = [photo for page in pages for visit in page.visits for photo in visit.photos]
+        for photo in every:
+            yield from _photo(
+                f"photos/{photo.id}",
+                photo.media_type,
+                photo.orientation,
+                lambda one=photo.id: photos.read(database, store, actor=actor, photo_id=one),
+                originals,
+                problems,
+            )
+        for view in views:
+            yield from _photo(
+                f"overviews/{view.id}",
+                view.media_type,
+                1,
+                lambda one=view.id: overviews.read(database, store, actor=actor, overview_id=one),
+                originals,
+                problems,
+            )
+        for page in pages:
+            for one in page.assessments:
+                if one.has_maps and not one.gone:
+                    maps = assessments.maps(database, store, actor=actor, assessment_id=one.id)
+                    yield f"heat_maps/{one.id}", maps
+        values = {
+            "notice": NOTICE,
+            "exported_at": database.now(),
+            "patient": patient,
+            "lesions": pages,
+            "overviews": views,
+        }
+        yield "patient.json", json.dumps(_plain(values), indent=2, ensure_ascii=False).encode()
+
+    _write(to, files())
+    with database.write() as session:
+        audit.append(
+            session,
+            at=database.now(),
+            account_id=actor.account_id,
+            kind="patient exported",
+            object_id=patient_id,
+            detail={"originals": originals},
+        )
+    return problems
+
+
+def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
+    """The random id of the patient with this clinic's id; NotFound. Deleted ones are found too."""
+    actor.require(CLINICIAN)
+    with database.read() as session:
+        known = session.scalar(
+            select(PatientRow.id)
+            .where(PatientRow.clinic_key == patients.key(clinic_id))
+            .order_by(PatientRow.deleted_at.is_not(None))
+            .limit(1)
+        )
+        return known or lookup.patient(session, clinic_id).id
+
+
+def _lesions(session: Session, patient_id: str) -> list[str]:
+    wanted = select(LesionRow.id).where(
+        LesionRow.patient_id == patient_id, LesionRow.deleted_at.is_(None)
+    )
+    return list(session.scalars(wanted.order_by(LesionRow.added_at, LesionRow.id)))
+
+
+def _photo(
+    name: str,
+    media_type: str,
+    orientation: int,
+    read: Any,
+    originals: bool,
+    problems: list[str],
+) -> Iterator[tuple[str, bytes]]:
+    try:
+        data: bytes | None = read()
+    except PhotoUnusable as error:
+        problems.append(f"{name}: {error}")
+        return
+    if data is not None and not originals:
+        data = strip(data, orientation=orientation)
+    if data is None:
+        problems.append(f"{name}: its details could not be removed; export the originals.")
+        return
+    yield f"{name}{SUFFIXES.get(media_type, '.bin')}", data
+
+
+def _write(to: Path, files: Iterator[tuple[str, bytes]]) -> None:
+    """Writes into a folder beside, which gets its name when it is complete."""
+    if to.exists():
+        raise RecordError(f"{to.name} is there already. Choose a new folder.")
+    part = to.with_name(f".{to.name}.part")
+    try:
+        part.mkdir(parents=True, mode=0o700)
+        for name, data in files:
+            path = part / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        os.replace(part, to)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull("The disk is full. The export is not complete.") from error
+        raise RecordError(f"{to.name} cannot be written: {error.strerror}.") from error
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain({name: getattr(value, name) for name in value.__dataclass_fields__})
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | frozenset | set):
+        return [_plain(one) for one in value]
+    if isinstance(value, datetime.date | datetime.datetime):
+        return value.isoformat()
+    return value
