@@ -37,6 +37,14 @@ MEASURES = {
     "calibration_error": "Calibration error (ECE)",
 }
 
+# The card's names of what was shown to the model, for each test lesion or each with so many photos.
+CASES = {
+    "one_photo": "One photo",
+    "two_photos": "Two photos, where there are two",
+    "three_or_more_photos": "All photos, where there are three or more",
+    "series": "All photos of every lesion",
+}
+
 Row = Sequence[str]
 
 
@@ -133,9 +141,10 @@ def model_numbers(card: Mapping[str, Any]) -> str:
         f"Data: {card['data']}",
         f"Trained on {sizes['train']}; the epoch chosen on {sizes['validation']}; the"
         f" probabilities scaled on {sizes['calibration']}; measured on {sizes['test']}.",
-        "Each value stands with its 95 % interval (bootstrap over lesions). Which diagnosis ranks"
-        " first is decided as if all were equally frequent, as in the ISIC challenge; log loss and"
-        " calibration error are of the probabilities shown, at the training mix.",
+        "Each value stands with its 95 % interval (bootstrap over lesions; Wilson's for recall,"
+        " precision and other shares). Which diagnosis ranks first is decided as if all were"
+        " equally frequent, as in the ISIC challenge; log loss, calibration error and accuracy at"
+        " the training mix are of the probabilities shown, each lesion counted once.",
         _table(
             ["", f"{photos['cases']:,} single photos", f"{series['cases']:,} lesions as series"],
             [[text, interval(photos[m]), interval(series[m])] for m, text in MEASURES.items()],
@@ -157,9 +166,80 @@ def model_numbers(card: Mapping[str, Any]) -> str:
                 for code, row in zip(CODES, photos["confusion"], strict=True)
             ],
         ),
+        *_probabilities(numbers["calibration"]),
+        *_sets(numbers["sets"]),
+        *_alerts(numbers["alert"]),
         *_other_routes(numbers),
     ]
     return "\n\n".join(paragraphs)
+
+
+def _probabilities(numbers: Mapping[str, Any]) -> list[str]:
+    def row(name: str, measured: Mapping[str, Any]) -> Row:
+        names = ("calibration_error_before", "calibration_error", "brier_before", "brier")
+        before, error, *brier = (interval(measured[one]) for one in names)
+        limit = f"{measured['perfect_95']:.3f}"
+        return (name, f"{measured['lesions']:,}", before, error, limit, *brier)
+
+    return [
+        "How far the shown probabilities can be trusted, each lesion counted once: calibration"
+        " error (ECE, 15 bins of equal mass) and Brier score, before scaling and after it. A"
+        " perfectly calibrated model with the same confidences would stay below the limit 95 times"
+        " of 100.",
+        _table(
+            ["", "Lesions", "ECE before", "ECE", "Limit", "Brier before", "Brier"],
+            [row(name, numbers[key]) for key, name in CASES.items() if key in numbers],
+        ),
+    ]
+
+
+def _sets(numbers: Mapping[str, Any]) -> list[str]:
+    def row(name: str, measured: Mapping[str, Any]) -> Row:
+        melanoma = measured["per_group"]["MEL"]
+        shares = interval(measured["coverage"]), _range(measured["expected"])
+        of_melanoma = interval(melanoma["share"]), _range(melanoma["expected"])
+        size = interval(measured["mean_size"])
+        return (name, f"{measured['cases']:,}", *shares, *of_melanoma, size)
+
+    each = numbers["one_photo"]["per_diagnosis"].items()
+    return [
+        "Prediction sets, meant to hold the diagnosis of 90 % of melanomas, of nevi, and of the"
+        " other six; the range is where 95 % of such coverages would lie at exactly 90 %, the luck"
+        " of the calibration and the test lesions included. A set always holds the likeliest"
+        " diagnosis, so more of the nevi are held.",
+        _table(
+            ["", "Sets", "Hold the diagnosis", "Range", "Hold melanoma", "Range", "Mean size"],
+            [row(name, numbers[key]) for key, name in CASES.items() if key in numbers],
+        ),
+        "Of one photo, by diagnosis:",
+        _table(
+            ["", "Sets", "Hold the diagnosis"],
+            [
+                [f"{diagnosis(code).name} ({code})", f"{one['cases']:,}", interval(one["share"])]
+                for code, one in each
+            ],
+        ),
+    ]
+
+
+def _alerts(numbers: Mapping[str, Any]) -> list[str]:
+    def row(name: str, measured: Mapping[str, Any]) -> Row:
+        found = (measured[f"sensitivity_{kind}"]["share"] for kind in ("melanoma", "malignant"))
+        others = measured["specificity"], measured["benign_per_malignant"]
+        return (name, *map(interval, (*found, *others)))
+
+    return [
+        "The alert line, set to keep 95 % of melanomas and 95 % of all malignant lesions; a photo"
+        " that is refused as none of the eight is never below it:",
+        _table(
+            ["", "Melanoma found", "Malignant found", "Specificity", "Benign flagged per found"],
+            [row(name, numbers[key]) for key, name in CASES.items() if key in numbers],
+        ),
+    ]
+
+
+def _range(pair: Sequence[float] | None) -> str:
+    return "-" if pair is None else f"{pair[0]:.3f} to {pair[1]:.3f}"
 
 
 def _other_routes(numbers: Mapping[str, Any]) -> list[str]:

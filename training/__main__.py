@@ -20,7 +20,7 @@ from training.manifest import InvalidData
 from training.origin import check_start, settings_for
 from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
-from training.run import Run, counts, open_run, train
+from training.run import CONFIG, Run, counts, open_run, saved_config, train
 from training.space import space_for
 from training.tables import fold_table
 from training.terminal import show, stopping
@@ -109,7 +109,9 @@ def _settings(given: argparse.Namespace) -> TrainConfig:
 
 
 def _fit(given: argparse.Namespace) -> int:
-    config = _settings(given)
+    kept = given.out / CONFIG
+    alone = given.config is None and given.learns is None and kept.exists()
+    config = saved_config(given.out) if alone else _settings(given)
     about = read_object(given.about) if given.about else {}
     with joined() as ranks:
         run = _open(given, config, ranks)

@@ -18,10 +18,11 @@ from skinmodel.unknown import THRESHOLD
 from training import robustness
 from training.cases import score_cases
 from training.checkpoint import load_tensors
+from training.config import read_object
 from training.loop import BEST, HISTORY
 from training.numbers import calibrate, measured, with_tests
 from training.refusal import measure_unknown, unknown_of
-from training.run import Run, counts
+from training.run import CONFIG, Run, counts
 from training.seen import SEEN, fingerprints
 
 INTENDED_USE = "Decision support for clinicians, research use. Not a diagnosis."
@@ -66,7 +67,7 @@ def make_candidate(
         "training": {
             "command": command,
             "commit": _commit(),
-            "settings": run.config.to_dict(),
+            "settings": read_object(run.folder / CONFIG),
             "best_epoch": best["epoch"],
             "notes": list(run.notes),
             "history": [

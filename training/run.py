@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from math import nan
+from dataclasses import dataclass, fields, replace
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from skinmodel.images import read_photo
 from skinmodel.network import CnnLstm
 from training.batches import Lesions
 from training.checkpoint import load_tensors, restore_module, write_atomically
-from training.config import InvalidConfig, TrainConfig
+from training.config import InvalidConfig, TrainConfig, read_object
 from training.dataset import Cache, Features, open_cache
 from training.features import open_features
-from training.loop import LAST, Log, fit
+from training.loop import BEST, HISTORY, LAST, Log, fit
 from training.manifest import InvalidData, Manifest, read_isic
 from training.origin import check_start, fill
 from training.ranks import ALONE, Ranks
@@ -68,7 +68,7 @@ def open_run(
 ) -> Run:
     """A new run folder for this data, or the same one again; InvalidConfig if it is another's.
 
-    Only one process writes in the folder.
+    Only one process writes in the folder, and a finished run's settings stay as they were written.
 
     Lesions photographed on several known days make the network read the days.
     """
@@ -78,7 +78,7 @@ def open_run(
         config = replace(config, model=replace(config.model, uses_days=True))
     folder.mkdir(parents=True, exist_ok=True)
     saved = folder / CONFIG
-    if saved.exists() and TrainConfig.read(saved) != config:
+    if saved.exists() and saved_config(folder) != config:
         raise InvalidConfig(f"{folder} holds a run with other settings; choose another folder.")
     table = assign(manifest.table)
     for split in ("train", "validation", "calibration", "test"):
@@ -92,10 +92,33 @@ def open_run(
         folder=cache,
         progress=progress,
     )
-    if ranks.writes:
+    if ranks.writes and not saved.exists():
         write_atomically(saved, json.dumps(config.to_dict(), indent=1))
+    if ranks.writes:
         write_atomically(folder / MANIFEST, table.to_csv(index=False))
     return Run(folder, config, table, pixels, manifest.notes)
+
+
+def saved_config(folder: Path) -> TrainConfig:
+    """The settings a run folder holds; InvalidConfig where they cannot be used.
+
+    Of a finished run those that this version does not know are passed over: nothing is learned
+    any more, and a card shows them as they were written.
+    """
+    values = read_object(folder / CONFIG)
+    if finished(folder):
+        known = {one.name for one in fields(TrainConfig)}
+        values = {name: value for name, value in values.items() if name in known}
+    return TrainConfig.from_dict(values)
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run folder has its last epoch behind it, and the weights to show for it."""
+    if not all((folder / name).exists() for name in (CONFIG, BEST, HISTORY)):
+        return False
+    lines = [json.loads(line) for line in (folder / HISTORY).read_text().splitlines()]
+    last = lines[-1] if lines else {}
+    return bool(last) and last["epoch"] >= read_object(folder / CONFIG).get("epochs", inf)
 
 
 def new_network(
@@ -121,6 +144,8 @@ def train(
 
     InvalidConfig if there is nothing to start from that the settings need.
     """
+    if finished(run.folder):  # its checkpoint may be of an older form
+        return True
     check_start(run.config, init)
     network = new_network(run.config, init, ranks.device, log)
     if (run.folder / LAST).exists():  # the features, too, are those of the run's own backbone

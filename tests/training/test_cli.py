@@ -43,6 +43,19 @@ def test_a_folder_becomes_a_model(isic: Layout, settings: Path, capsys, monkeypa
     assert fit(isic, settings, "--version", "2.0") == 0
     assert "This run is finished" in capsys.readouterr().out
 
+    # A setting of another version, and no checkpoint to go on from: the candidate is made anew.
+    run = settings.parent / "run"
+    (run / "last.safetensors").unlink()
+    written = model.card["training"]["settings"] | {"mixup": 0.2}
+    (run / "config.json").write_text(json.dumps(written))
+    assert main(["fit", "--data", str(isic.folder), "--out", str(run), "--version", "2.1"]) == 0
+    again = load_model(run / "models" / "2.1")
+    assert (again.sha256, again.calibration) == (model.sha256, model.calibration)
+    assert again.card["training"]["settings"]["mixup"] == 0.2
+    (run / "history.jsonl").write_text("")  # not finished, so the setting would matter
+    assert main(["fit", "--data", str(isic.folder), "--out", str(run)]) == 2
+    assert "mixup" in capsys.readouterr().err
+
 
 def test_bad_data_is_listed_and_nothing_is_made(isic: Layout, settings: Path, capsys) -> None:
     sorted(isic.photos.iterdir())[0].unlink()
