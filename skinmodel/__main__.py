@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import settings
-from skinmodel import export, predict, registry
+from skinmodel import export, predict, registry, sentences
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
 from skinmodel.bundle import Model, load_model
 from skinmodel.calibration import Prior
@@ -130,9 +130,9 @@ def _table(analysis: Analysis, anyway: bool) -> str:
             name = f"Visit {t + 1}  {export.long_date(visit.taken_on)}"
             so_far, alone = analysis.malignancy[t], analysis.malignancy_alone[t]
             lines.append(f"{name:32}  {so_far:14.1%} {alone:7.1%}")
-    lines += ["", *analysis.warnings, *analysis.notes]
-    mix = "as in the training data" if analysis.prior == "training" else "all equally"
-    lines.append(f"Diagnoses assumed to be frequent: {mix}.")
+    calls = (sentences.prediction_set(analysis), sentences.alert(analysis))
+    lines += ["", *(" ".join(call) for call in calls if call)]
+    lines += [*analysis.warnings, *analysis.notes, sentences.mix(analysis)]
     lines.append(f"Model {analysis.model_version}. {export.DISCLAIMER}.")
     return "\n".join(lines)
 

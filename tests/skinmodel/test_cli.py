@@ -13,11 +13,15 @@ from PIL import Image
 
 from skinmodel import __main__ as cli
 from skinmodel import predict
+from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.analysis import analyse
 from skinmodel.bundle import Model
+from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES, DIAGNOSES
 from skinmodel.images import read_photo
 from skinmodel.series import SeriesPhoto
+from skinmodel.sets import SetRule, SetTest
+from tests.tiny import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ["image", *CODES, "UNK"]
@@ -73,6 +77,24 @@ def test_diagnose_prints_a_differential(folder: Path, capsys: pytest.CaptureFixt
     assert "All malignant diagnoses" in out
     assert "A comparison needs photos of at least 2 dates." in out
     assert out.rstrip().endswith("Model tiny-1. Decision support, not a diagnosis.")
+
+
+def test_diagnose_says_what_its_set_and_alert_are_worth(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = SetTest(photos=1, cases=100, contained=91, melanomas=10, melanomas_contained=9)
+    counts = {"melanomas": 10, "melanomas_below": 2, "malignant": 20, "malignant_below": 3}
+    alerts = AlertTest(photos=1, **counts, benign=80, benign_below=60)
+    calibration = Calibration(
+        sets=SetRule(coverage=0.9, thresholds=(0.0, 0.0, *[1.0] * 6), tested=(test,)),
+        alert=AlertLine(sensitivity=0.95, threshold=1.0, tested=(alerts,)),
+    )
+    save_tiny_model(tmp_path / "models", calibration=calibration)
+    assert run("diagnose", folder / "ISIC_0.jpg", "--model", tmp_path / "models" / "tiny-1") == 0
+    out = capsys.readouterr().out
+    assert "91 of 100 such sets contained the diagnosis; for melanoma 9 of 10." in out
+    assert "2 of 10 melanomas also fell below it; this does not exclude malignancy." in out
+    assert "Probabilities at the training mix, not your clinic's." in out
 
 
 def test_diagnose_takes_photos_as_one_series(
