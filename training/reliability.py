@@ -6,7 +6,7 @@ import numpy as np
 
 from skinmodel.calibration import Calibration
 from training import metrics
-from training.evaluate import Scored, intervals
+from training.evaluate import Labels, Scored, intervals
 from training.metrics import Array
 
 SIMULATIONS = 2000
@@ -39,15 +39,19 @@ def reliability(cases: Scored, calibration: Calibration, *, seed: int = 0) -> di
         "cases": len(labels),
         "lesions": len(np.unique(cases.lesions)),
         **dict(zip([n + end for n in names for end in ("", "_before")], values, strict=True)),
-        "perfect_95": round(perfect(after, each, seed=seed), 4),
+        "perfect_95": round(perfect(after, each, cases.lesions, seed=seed), 4),
         "bins": metrics.reliability_bins(after, labels, each),
     }
 
 
-def perfect(probabilities: Array, weights: Array, *, seed: int = 0) -> float:
-    """The 95th percentile of the calibration error were these (N, K) probabilities true."""
+def perfect(probabilities: Array, weights: Array, lesions: Labels, *, seed: int = 0) -> float:
+    """The 95th percentile of the calibration error were these (N, K) probabilities true.
+
+    Photos of one lesion have one diagnosis: they are right together, where equally confident.
+    """
     random = np.random.default_rng(seed)
     confidence = probabilities.max(axis=1)
-    right = random.random((SIMULATIONS, len(confidence))) < confidence
-    errors = [metrics.binned_error(confidence, row, weights) for row in right]
+    _, owner = np.unique(lesions, return_inverse=True)
+    luck = random.random((SIMULATIONS, owner.max() + 1))
+    errors = [metrics.binned_error(confidence, row[owner] < confidence, weights) for row in luck]
     return float(np.percentile(errors, 95))
