@@ -59,5 +59,14 @@ def compare_photos(
         if examined.measures is None:
             return Comparison(registration, (), f"The {which} photo: {examined.refusal}")
     assert before.measures and after.measures  # for the type checker: told apart above
+    if not repeatability:
+        sentence = "The error of this outline model was never measured, so no change is stated."
+        return Comparison(registration, (), sentence)
     changes = compare(before.measures, after.measures, registration, repeatability)
     return Comparison(registration, changes, None)
+
+
+def repeatability_of(model: OutlineModel) -> dict[str, Repeatability]:
+    """What unchanged lesions' measures differ by; empty if that was never measured."""
+    known = model.card.get("change", {}).get("measures", {})
+    return {name: Repeatability(**values) for name, values in known.items()}

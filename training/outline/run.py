@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from skinmodel.images import read_photo
-from skinmodel.outline_bundle import save_outline_model
+from skinmodel.outline import Mask
+from skinmodel.outline_bundle import OutlineModel, save_outline_model
 from skinmodel.outline_network import OutlineNetwork, load_encoder
 from skinmodel.transforms import Preparation
 from training.checkpoint import load_tensors, write_atomically
@@ -22,6 +23,7 @@ from training.manifest import InvalidData, read_isic
 from training.outline.examples import Examples, read_masks
 from training.outline.fit import BEST, HISTORY, SIDE, OutlineConfig, fit_outline
 from training.outline.measure import fit_certainty, measure, report
+from training.outline.repeatability import measured_repeatability
 from training.splits import SHARES, Split, assign
 
 CONFIG = "config.json"
@@ -113,7 +115,10 @@ def _finish(
         if tensor.is_floating_point():
             tensor.copy_(tensor.half())
     sure_from = fit_certainty(measure(network, cache, parts["calibration"], SIDE))
-    scores = measure(network, cache, parts["test"], SIDE)
+    test = parts["test"]
+    scores = measure(network, cache, test, SIDE)
+    ready = OutlineModel(network, SIDE, sure_from, version, "", {})
+    change = measured_repeatability(ready, cache.__getitem__, _masks(test), _pairs(test))
     save_outline_model(
         folder,
         network,
@@ -123,7 +128,8 @@ def _finish(
         rest={
             "created_on": datetime.now(UTC).date().isoformat(),
             **about,
-            "numbers": report(scores, sure_from, parts["test"].lesions),
+            "numbers": report(scores, sure_from, test.lesions),
+            "change": change,
             "splits": {name: len(examples.photos) for name, examples in parts.items()},
             "training": {
                 "settings": asdict(config),
@@ -131,3 +137,19 @@ def _finish(
             },
         },
     )
+
+
+def _masks(examples: Examples) -> dict[int, Mask]:
+    """The first photo of each lesion with its outline: a lesion counts once."""
+    first: dict[str, tuple[int, Mask]] = {}
+    for photo, mask, lesion in zip(examples.photos, examples.masks, examples.lesions, strict=True):
+        first.setdefault(lesion, (photo, mask > 127))
+    return dict(first.values())
+
+
+def _pairs(examples: Examples) -> list[tuple[int, int]]:
+    """The first two photos of each lesion that has two."""
+    photos: dict[str, list[int]] = {}
+    for photo, lesion in zip(examples.photos, examples.lesions, strict=True):
+        photos.setdefault(lesion, []).append(photo)
+    return [(some[0], some[1]) for some in photos.values() if len(some) > 1]

@@ -1,0 +1,72 @@
+"""Two photos compared, from outline to change, or the reason why not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skinmodel.changes import Repeatability
+from skinmodel.comparison import Examined, compare_photos
+from skinmodel.drawn import draw_lesion, lesion_mask
+from skinmodel.measures import measure
+from skinmodel.outline import Outline
+from skinmodel.registration import prepare
+from training.outline.simulate import grown, rephotographed
+
+NAMES = ("area", "longest", "shortest", "asymmetry", "irregularity", "tone")
+KNOWN = {name: Repeatability(0.02, 0.05, 100) for name in NAMES}
+
+
+def examined(picture: Image.Image, mask: np.ndarray) -> Examined:
+    """As `examine` gives it, with a known outline."""
+    outline = Outline(mask, (0.0, 0.0, *map(float, picture.size)), 0.95, False, "1.0")
+    return Examined(outline, measure(picture, outline), None, prepare(picture))
+
+
+@pytest.fixture(scope="module")
+def before() -> Examined:
+    return examined(draw_lesion(5, size=(400, 300)), lesion_mask(5, size=(400, 300)))
+
+
+def test_growth_by_a_known_amount_is_found(before: Examined) -> None:
+    mask = lesion_mask(5, size=(400, 300))
+    pixels, true = grown(np.array(draw_lesion(5, size=(400, 300))), mask, 0.3)
+    found = compare_photos(before, examined(Image.fromarray(pixels), true), KNOWN)
+    assert found.refusal is None
+    area = next(change for change in found.changes if change.measure == "area")
+    assert area.value == pytest.approx(true.sum() / mask.sum() - 1, abs=0.03)
+    assert area.value == pytest.approx(0.3, abs=0.05)
+    assert area.seen
+
+
+def test_growth_to_one_side_is_less_than_all_round() -> None:
+    mask = lesion_mask(5, size=(400, 300))
+    pixels = np.array(draw_lesion(5, size=(400, 300)))
+    _, everywhere = grown(pixels, mask, 0.4)
+    _, one_side = grown(pixels, mask, 0.4, towards=0.0)
+    assert mask.sum() < one_side.sum() < everywhere.sum()
+    assert one_side[:, :150].sum() <= mask[:, :150].sum() * 1.1
+
+
+def test_a_photograph_taken_again_aligns(before: Examined) -> None:
+    pixels = np.array(draw_lesion(5, size=(400, 300)))
+    again = prepare(Image.fromarray(rephotographed(pixels, np.random.default_rng(0))))
+    found = compare_photos(before, replace(before, prepared=again), KNOWN)
+    assert found.registration.refusal is None
+
+
+def test_another_lesion_and_an_unmeasured_model_give_no_numbers(before: Examined) -> None:
+    blank = replace(before, prepared=prepare(Image.new("RGB", (400, 300), (220, 180, 160))))
+    other = compare_photos(before, blank, KNOWN)
+    assert (other.changes, other.refusal) == ((), other.registration.refusal)
+    unmeasured = compare_photos(before, before, {})
+    assert unmeasured.changes == ()
+    assert "never measured" in str(unmeasured.refusal)
+
+
+def test_a_photo_without_measures_says_so(before: Examined) -> None:
+    unsure = replace(before, measures=None, refusal="The outline is uncertain in this photo.")
+    found = compare_photos(before, unsure, KNOWN)
+    assert found.refusal == "The later photo: The outline is uncertain in this photo."
+    assert found.registration.matrix is not None
