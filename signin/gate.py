@@ -110,7 +110,7 @@ class Gate:
 
 def is_open(path: str) -> bool:
     """Whether a path is handed out to anybody."""
-    return path in OPEN or path.startswith(OPEN_BELOW)
+    return path in OPEN or (path.startswith(OPEN_BELOW) and ".." not in path)
 
 
 async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import Runtime
 
 import app
 from pages.components import serving
 from signin import cookies
+from signin.gate import RERUN
 from tests.signing import admit
 from tests.tiny import save_tiny_model
 
@@ -58,6 +61,29 @@ def test_every_answer_has_the_security_headers(client: TestClient, path: str) ->
 
 def test_no_photo_stays_in_the_browsers_cache(client: TestClient) -> None:
     assert client.get("/media/nothing.png").headers["Cache-Control"] == "no-store"
+
+
+def test_no_tab_opens_without_a_session(client: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/_stcore/stream"):
+        pass
+    client.cookies.set(cookies.SESSION, admit(serving.database(), name="Nora"))
+    with client.websocket_connect("/_stcore/stream", subprotocols=["streamlit"]) as tab:
+        tab.send_bytes(RERUN)
+        assert tab.receive_bytes()
+    client.cookies.clear()
+
+
+@pytest.mark.parametrize("path", ["/admin/accounts", "/_stcore/metrics", "/_stcore/host-config"])
+def test_nothing_else_is_handed_out_without_a_session(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 401
+
+
+def test_a_page_that_refreshes_by_itself_is_no_use() -> None:
+    message = BackMsg()
+    message.rerun_script.is_auto_rerun = True
+    assert app.automatic(message.SerializeToString())
+    assert not app.automatic(RERUN)
+    assert app.automatic(b"no message at all")
 
 
 def test_the_agent_interface_is_off(client: TestClient) -> None:

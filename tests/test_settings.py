@@ -36,3 +36,29 @@ def test_the_records_lie_in_the_data_folder_by_default(
     loaded = settings.load()
     assert loaded.database_url == f"sqlite:///{tmp_path.resolve()}/records.sqlite"
     assert loaded.photos_url == "s3://clinic/photos"
+
+
+def test_a_proxy_must_speak_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIN_PUBLIC_URL", "https://dermtrace.clinic.example/")
+    assert settings.load().public_url == "https://dermtrace.clinic.example"
+    for wrong in ("http://clinic.example", "clinic.example", "https://", "https://a.example/b"):
+        monkeypatch.setenv("SKIN_PUBLIC_URL", wrong)
+        with pytest.raises(settings.InvalidSettings, match="SKIN_PUBLIC_URL"):
+            settings.load()
+
+
+def test_the_clinics_own_sign_in_is_configured_whole_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert settings.load().oidc is None
+    monkeypatch.setenv("SKIN_OIDC_ISSUER", "https://id.clinic.example")
+    with pytest.raises(settings.InvalidSettings, match="SKIN_OIDC_CLIENT_ID and"):
+        settings.load()
+    monkeypatch.setenv("SKIN_OIDC_CLIENT_ID", "dermtrace")
+    monkeypatch.setenv("SKIN_OIDC_CLIENT_SECRET", "between the two")
+    loaded = settings.load()
+    assert loaded.oidc and loaded.oidc.claim == "groups"
+    assert "between the two" not in repr(loaded)
+    monkeypatch.setenv("SKIN_OIDC_ISSUER", "http://id.clinic.example")
+    with pytest.raises(settings.InvalidSettings, match="https"):
+        settings.load()

@@ -56,7 +56,7 @@ def someone() -> SignedIn:
     return person
 
 
-def leave(reason: str = "You are signed out.") -> NoReturn:
+def leave(reason: str) -> NoReturn:
     """Forgets what this tab held, shows nothing more, and goes to the sign-in page."""
     st.session_state.clear()
     st.write(f"{reason} [Go to the sign-in page](/signin)")

@@ -18,10 +18,10 @@ def sign_out(person: SignedIn) -> None:
     st.caption("Everywhere: in all browsers in which this account is signed in.")
     if here:
         sessions.end(serving.database(), person)
-        guard.leave()
     if everywhere:
         sessions.end_everywhere(serving.database(), person)
-        guard.leave()
+    if here or everywhere:
+        st.rerun()  # and the guard leads to the sign-in page
 
 
 def change_password(person: SignedIn) -> None:

@@ -21,11 +21,12 @@ START_SECONDS = 180  # on a machine that is busy with something else
 
 
 class Server:
-    """The running app: its address, its data, its log so far, and a session to visit it with."""
+    """The running app: its address, data, process, log so far, and a session to visit it with."""
 
-    def __init__(self, address: str, data: Path, log: Path, token: str) -> None:
+    def __init__(self, address: str, data: Path, log: Path, token: str, pid: int) -> None:
         self.address = address
         self.data = data
+        self.pid = pid
         self._log = log
         self._token = token
 
@@ -63,7 +64,7 @@ def serve(models: Path, folder: Path, *, roles: Sequence[str] = ROLES) -> Iterat
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(address, process, log)
-        yield Server(address, data, log, token)
+        yield Server(address, data, log, token, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)
