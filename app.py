@@ -1,9 +1,12 @@
 """The door: serves the pages behind the gate, and loads the model before the first visitor."""
 
+import base64
 import gc
+import hashlib
 import importlib
 import logging
 import pkgutil
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -39,12 +42,20 @@ from skinmodel.weights import InvalidModel
 
 log = logging.getLogger("dermtrace")
 
-# Streamlit's own page needs inline script and style, and components arrive as blobs. What remains
-# shut: other origins, frames, plug-ins and forms that lead away.
+FRONTEND = Path(file_util.get_static_dir())
+# Of the scripts that stand in Streamlit's own page; any other inline script does not run.
+INLINE = " ".join(
+    f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    for script in re.findall(
+        "<script>(.*?)</script>", (FRONTEND / "index.html").read_text("utf-8"), re.DOTALL
+    )
+)
+# Streamlit's own page needs inline style, and components arrive as blobs. What remains shut: other
+# origins, foreign scripts, frames, plug-ins and forms that lead away.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:",
+        f"script-src 'self' {INLINE} 'wasm-unsafe-eval' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "font-src 'self' data:",
@@ -184,7 +195,7 @@ def show_failure(error: Exception) -> bool:
 
 
 LOGO = settings.ROOT / "assets" / "logo"
-FONTS = Path(file_util.get_static_dir()) / "static" / "media"
+FONTS = FRONTEND / "static" / "media"
 door = Door(
     database=serving.database,
     provider=provider,

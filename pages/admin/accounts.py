@@ -6,14 +6,13 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from pages.components import guard, serving
-from pages.components.words import count, markdown
+from pages.components.words import ROLE_NAMES, count, markdown
 from records import accounts, links
 from records.accounts import Account
 from records.actors import ADMIN, CLINICIAN, Actor
 from records.errors import RecordError
 from skinmodel.export import long_date
 
-NAMES = {CLINICIAN: "Clinician", ADMIN: "Administrator"}
 ROLES_HELP = (
     "Clinicians examine lesions and see patients. Administrators manage accounts, models and the"
     " audit log. An account can hold both."
@@ -37,8 +36,8 @@ def add(actor: Actor) -> None:
         name = st.text_input("Name", max_chars=accounts.LONGEST_NAME, autocomplete="off")
         roles = st.pills(
             "Roles",
-            list(NAMES),
-            format_func=NAMES.__getitem__,
+            list(ROLE_NAMES),
+            format_func=ROLE_NAMES.__getitem__,
             selection_mode="multi",
             default=[CLINICIAN],
             help=ROLES_HELP,
@@ -57,7 +56,7 @@ def add(actor: Actor) -> None:
 
 def one(actor: Actor, account: Account) -> None:
     """An account with what can be done about it."""
-    words = [NAMES[role] for role in NAMES if role in account.roles]
+    words = [ROLE_NAMES[role] for role in ROLE_NAMES if role in account.roles]
     state = " · **Disabled**" if account.disabled else ""
     with st.expander(f"{markdown(account.name)} · {', '.join(words)}{state}"):
         st.caption(
@@ -65,10 +64,10 @@ def one(actor: Actor, account: Account) -> None:
         )
         roles = st.pills(
             "Roles",
-            list(NAMES),
-            format_func=NAMES.__getitem__,
+            list(ROLE_NAMES),
+            format_func=ROLE_NAMES.__getitem__,
             selection_mode="multi",
-            default=[role for role in NAMES if role in account.roles],
+            default=[role for role in ROLE_NAMES if role in account.roles],
             key=f"roles-{account.id}-{'-'.join(sorted(account.roles))}",
             disabled=account.vouched,
             help=ROLES_HELP,

@@ -81,7 +81,7 @@ def table(entries: list[Entry], names: dict[str, str]) -> None:
             "What": [entry.kind.capitalize() for entry in entries],
             "Of": [names.get(entry.object_id, entry.object_id[:8]) for entry in entries],
             "Detail": [
-                ", ".join(f"{name}: {value}" for name, value in sorted(entry.detail.items()))
+                ", ".join(f"{name}: {plain(value)}" for name, value in sorted(entry.detail.items()))
                 for entry in entries
             ],
             "Entry": [entry.seq for entry in entries],
@@ -95,6 +95,11 @@ def when(at: datetime.datetime) -> str:
     """A moment where the server stands."""
     local = at.astimezone()
     return f"{long_date(local.date())}, {local:%H:%M:%S}"
+
+
+def plain(value: audit.Value) -> str:
+    """Yes and no for what is either."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def who(account_id: str, names: dict[str, str]) -> str:

@@ -2,6 +2,9 @@
 
 import math
 
+from records.actors import ADMIN, CLINICIAN
+
+ROLE_NAMES = {CLINICIAN: "Clinician", ADMIN: "Administrator"}
 DASH = "-"  # what is undefined
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.components import guard, serving
-from pages.components.words import markdown
+from pages.components.words import ROLE_NAMES, markdown
 from records import passwords, sessions
 from records.actors import ROLES
 from records.errors import InvalidRecord, RecordError
@@ -51,7 +51,7 @@ def change_password(person: SignedIn) -> None:
 
 person = guard.require(*ROLES)
 st.title(markdown(person.account.name), anchor=False)
-st.write("Roles: " + " and ".join(sorted(person.account.roles)))
+st.write(" and ".join(ROLE_NAMES[role] for role in ROLE_NAMES if role in person.account.roles))
 sign_out(person)
 if person.account.has_password:
     change_password(person)
