@@ -20,6 +20,8 @@ from signin.gate import RERUN
 from tests.signing import admit
 from tests.tiny import save_tiny_model
 
+STREAM = "ws://127.0.0.1/_stcore/stream"
+
 
 @pytest.fixture(scope="module")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -64,10 +66,10 @@ def test_no_photo_stays_in_the_browsers_cache(client: TestClient) -> None:
 
 
 def test_no_tab_opens_without_a_session(client: TestClient) -> None:
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/_stcore/stream"):
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(STREAM):
         pass
     client.cookies.set(cookies.SESSION, admit(serving.database(), name="Nora"))
-    with client.websocket_connect("/_stcore/stream", subprotocols=["streamlit"]) as tab:
+    with client.websocket_connect(STREAM, subprotocols=["streamlit"]) as tab:
         tab.send_bytes(RERUN)
         assert tab.receive_bytes()
     client.cookies.clear()
