@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.components import card, confusion, guard, measures, reliability, serving
 from pages.components.words import markdown
+from records.actors import ROLES
 from skinmodel.weights import InvalidModel
 
 BASES = {"single_photos": "Single photos", "series": "Lesions, all their photos"}
@@ -49,7 +50,7 @@ def measure(numbers: Mapping[str, Any]) -> None:
     card.part(measures.series, numbers.get("several_photos"))
 
 
-guard.someone()
+guard.require(*ROLES)
 try:
     describe(serving.model().card)
 except InvalidModel as error:
