@@ -1,9 +1,13 @@
 """What all sessions share: settings, records, the model, the readers of photos, and the cores."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import settings
 from records.database import Database
@@ -48,3 +52,11 @@ def database() -> Database:
 @st.cache_resource(show_spinner=False)
 def _database(url: str) -> Database:
     return open_database(url, before_migration=keep_in(settings.load().backups_url))
+
+
+def release(files: Iterable[UploadedFile]) -> None:
+    """Frees uploads that were read: Streamlit would keep them until the tab is closed."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)

@@ -1,9 +1,11 @@
 """Taking photos in: the uploader, and what became of each file."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.components import oversize
+from pages.components import oversize, serving
 from pages.components.tray import Tray
 from pages.components.words import count, markdown
 from skinmodel.decoder import Decoder
@@ -39,14 +41,14 @@ def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: 
             tray.replace(drawn=False)
         with st.container(horizontal=True, vertical_alignment="center"):
             progress = st.progress(0.0)
-            st.button("Cancel", on_click=_empty, args=(tray,), key="cancel-reading")
+            st.button("Cancel", on_click=_empty, args=(tray, files), key="cancel-reading")
         for place, file in enumerate(new):
             progress.progress(place / len(new), f"Reading file {place + 1} of {len(new)}")
             if len(tray.items) >= limit:
                 _refuse_rest(tray, len(new) - place, limit)
                 break
             _take(tray, file, decoder)
-    _empty(tray)
+    _empty(tray, files)
     tray.wanted = len(tray.items) == 1  # nothing else to ask: one photo needs no date
     st.rerun()
 
@@ -66,7 +68,8 @@ def _refuse_rest(tray: Tray, rest: int, limit: int) -> None:
     tray.refuse(count(rest, "further file"), reason, missing=rest)
 
 
-def _empty(tray: Tray) -> None:
+def _empty(tray: Tray, files: Sequence[UploadedFile]) -> None:
+    serving.release(files)
     tray.uploader += 1
     tray.seen.clear()
 

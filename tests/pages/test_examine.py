@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 import settings
@@ -105,6 +106,22 @@ def test_the_empty_page_says_what_it_is_for_and_what_it_keeps(page: AppTest) -> 
     assert "ranked differential over eight diagnoses" in says(page)
     assert "Nothing is stored" in says(page)
     assert shown(page) is None
+
+
+def test_an_upload_is_freed_once_it_was_read(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    managers: list[MemoryUploadedFileManager] = []
+    real = MemoryUploadedFileManager.remove_file
+
+    def noted(manager: MemoryUploadedFileManager, session_id: str, file_id: str) -> None:
+        managers.append(manager)
+        real(manager, session_id, file_id)
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", noted)
+    upload(page, ("lesion.jpg", jpeg(1)), ("note.txt", b"not a photo"))
+    assert len(managers) == 2
+    assert not any(files for manager in managers for files in manager.file_storage.values())
 
 
 def test_one_photo_gives_the_differential_that_the_analysis_gives(
