@@ -33,7 +33,9 @@ def seen(manifest: pd.DataFrame, card: Mapping[str, Any]) -> "pd.Series[bool] | 
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None
     known = {data[i : i + BYTES] for i in range(0, len(data), BYTES)}
-    return _marks(manifest, "lesion").isin(known) | _marks(manifest, "patient").isin(known)
+    # Not isin: that drops zeros at a fingerprint's end, and would call the lesion one never met.
+    lesions, patients = (_marks(manifest, c).map(known.__contains__) for c in ("lesion", "patient"))
+    return lesions | patients
 
 
 def _marks(manifest: pd.DataFrame, column: str) -> "pd.Series[Any]":

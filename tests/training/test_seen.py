@@ -26,3 +26,8 @@ def test_a_patient_who_was_met_is_met_with_every_lesion(table: pd.DataFrame) -> 
     other = table[:1].assign(lesion="another lesion")
     assert seen(other.assign(patient="P2"), card).all()
     assert not seen(other.assign(patient="P3"), card).any()
+
+
+def test_a_fingerprint_may_end_in_zero(table: pd.DataFrame) -> None:
+    learned = table[:2].assign(lesion=["L451", "L0"], split="train")
+    assert seen(learned, {SEEN: fingerprints(learned)}).all()
