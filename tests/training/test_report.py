@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from skinmodel.diagnoses import CODES
+from skinmodel.unknown import fit_unknown
 from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
 from training.__main__ import main
@@ -19,7 +20,7 @@ from training.report import svg
 from training.report.attention import measure
 from training.report.curves import curves
 from training.report.mistakes import worst
-from training.report.road import REMOVED, _ranks
+from training.report.road import REMOVED, _ranks, _removed
 from training.report.selection import select
 from training.report.subgroups import age_band, by_group, groups
 from training.seen import SEEN, fingerprints
@@ -59,8 +60,12 @@ def with_card(model: Path, **values: object) -> Path:
 def test_the_whole_report(isic: Layout, table: pd.DataFrame, tmp_path: Path, capsys) -> None:
     rule = {"coverage": 0.9, "thresholds": [0.05] * 8}
     calibration = {"sets": rule, "alert": {"sensitivity": 0.95, "threshold": 0.3}}
+    elsewhere = 50 + torch.randn(60, 12)  # so far from the photos that all are refused
+    unknown = fit_unknown(elsewhere, np.zeros(60), held_out=elsewhere + 0.1, lesions=np.arange(60))
     model = with_card(
-        save_tiny_model(tmp_path), calibration=calibration, **{SEEN: fingerprints(table)}
+        save_tiny_model(tmp_path, unknown=unknown),
+        calibration=calibration,
+        **{SEEN: fingerprints(table)},
     )
     (isic.folder / "masks").mkdir()
     for image in table["image"]:
@@ -76,6 +81,8 @@ def test_the_whole_report(isic: Layout, table: pd.DataFrame, tmp_path: Path, cap
     assert numbers["data"]["lesions"] == 16 and numbers["data"]["photos_of_lesions_met"] == 0
     assert sum(map(sum, numbers["single_photos"]["confusion"])) == len(tested)
     assert numbers["sets"]["cases"] == numbers["alert"]["cases"] == 16
+    assert numbers["refusals"]["share"][0] == 1  # and a refused lesion is below no line
+    assert numbers["alert"]["sensitivity_melanoma"]["share"][0] == 1
     assert numbers["heat_maps"]["photos"] == len(tested)
     assert numbers["heat_maps"]["groups"]["all photos"]["area"][0] == pytest.approx(1 / 6, abs=0.01)
     assert numbers["road"]["photos"] + numbers["road"]["without_highlight"] == 2
@@ -232,6 +239,19 @@ def test_removal_takes_exact_shares_even_of_a_map_that_is_mostly_zero() -> None:
     for share in REMOVED:
         assert (ranks >= 1 - share).mean() == pytest.approx(share, abs=0.01)
     assert ranks[25, 35] > 0.99
+
+
+def test_the_hottest_places_go_first_and_then_the_coldest() -> None:
+    photo = torch.randn(3, 48, 48)
+    heat = np.arange(36, dtype=np.float32).reshape(6, 6)  # coldest at the top, hottest below
+    versions = _removed(photo, heat, np.random.default_rng(0))
+    assert len(versions) == 2 * len(REMOVED)
+    for place, share in enumerate(REMOVED):
+        hot, cold = versions[2 * place : 2 * place + 2]
+        assert torch.equal(hot[:, :8], photo[:, :8]) and not torch.equal(hot[:, -8:], photo[:, -8:])
+        assert torch.equal(cold[:, -8:], photo[:, -8:])
+        changed = (hot != photo).any(dim=0).float().mean().item()
+        assert changed == pytest.approx(share, abs=0.01)
 
 
 def test_each_lesion_is_shown_once_by_its_worst_photo() -> None:

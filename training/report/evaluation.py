@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skinmodel.bundle import Model
-from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
+from skinmodel.unknown import THRESHOLD
 from training.evaluate import report
 from training.manifest import read_isic
+from training.metrics import proportion
 from training.reliability import reliability
 from training.report.attention import summary
 from training.report.curves import curves
@@ -90,7 +92,7 @@ def evaluate(
         "single_photos": reliability(photos, model.calibration),
         "series": reliability(series, model.calibration),
     }
-    numbers |= _decisions(model.calibration, scores)
+    numbers |= _decisions(model, scores)
     numbers["curves"] = curves(ranked, photos.labels, names)
     progress("measuring", 2, 4)
     numbers["several_photos"] = several_photos(
@@ -122,18 +124,39 @@ def class_names(model: Model) -> tuple[str, ...]:
     return CODES if model.config.task == "multiclass" else ("BENIGN", "MALIGNANT")
 
 
-def _decisions(calibration: Calibration, scores: Scores) -> dict[str, Any]:
-    """What prediction sets and alert line are worth here; None for a model without them."""
-    unknown = np.array([], dtype=np.int64)  # which lesions they were fitted on
-    found: dict[str, Any] = {"sets": None, "alert": None}
+def _decisions(model: Model, scores: Scores) -> dict[str, Any]:
+    """What the refusals, the prediction sets and the alert line are worth on the lesions.
+
+    None for what the model has not. One case a lesion, from all its photos; a lesion with a photo
+    that was refused, as none of the diagnoses, is never below the alert line.
+    """
+    calibration, unknown = model.calibration, np.array([], dtype=np.int64)
+    found: dict[str, Any] = {"refusals": None, "sets": None, "alert": None}
+    refused = None
+    if model.unknown:
+        far = model.unknown.scores(scores.pooled) > THRESHOLD
+        refused = np.array([bool(far[rows].any()) for rows in scores.rows])
+        found["refusals"] = {
+            "cases": len(refused),
+            "share": proportion(int(refused.sum()), len(refused)),
+            "per_diagnosis": {
+                code: _share(refused[scores.diagnoses == i]) for i, code in enumerate(CODES)
+            },
+        }
     if calibration.sets:
         measured = measure_sets(scores.series, calibration, fitted=unknown)
         found["sets"] = measured | {"meant": calibration.sets.coverage}
     if calibration.alert:
-        measured = measure_alerts(scores.series, scores.diagnoses, calibration, fitted=unknown)
+        measured = measure_alerts(
+            scores.series, scores.diagnoses, calibration, fitted=unknown, refused=refused
+        )
         line = calibration.alert
         found["alert"] = measured | {"meant": line.sensitivity, "threshold": line.threshold}
     return found
+
+
+def _share(hits: NDArray[np.bool_]) -> dict[str, Any]:
+    return {"cases": len(hits), "share": proportion(int(hits.sum()), len(hits))}
 
 
 def _heat_maps(scores: Scores, leading: Any, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -36,8 +36,8 @@ OVERALL = (
 SECTIONS = (
     ("overall", "All diagnoses"), ("diagnoses", "By diagnosis"), ("confusion", "Confusion matrix"),
     ("curves", "ROC and precision-recall"), ("reliability", "Reliability"),
-    ("decisions", "Sets and alert line"), ("series", "Several photos"), ("subgroups", "Subgroups"),
-    ("maps", "Heat maps"), ("mistakes", "Worst mistakes"),
+    ("decisions", "Refusals, sets, alert line"), ("series", "Several photos"),
+    ("subgroups", "Subgroups"), ("maps", "Heat maps"), ("mistakes", "Worst mistakes"),
 )  # fmt: skip
 CONFUSIONS = 6
 BINARY = {
@@ -52,7 +52,7 @@ def render(result: Evaluation) -> str:
     named = BINARY | {d.code: (d.name, d.behaviour, d.code) for d in DIAGNOSES}
     names = {code: name for code, (name, _, _) in named.items()}
     absent = {
-        "decisions": not (numbers["sets"] or numbers["alert"]),
+        "decisions": not any(numbers[name] for name in ("sets", "alert", "refusals")),
         "series": not numbers["several_photos"]["lesions"],
     }
     environment = Environment(
@@ -199,7 +199,10 @@ def _scale() -> str:
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "\u2013" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+    if value is None:
+        return "\u2013"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\u2212") if float(text) else text.lstrip("-")
 
 
 def _percent(share: float) -> str:

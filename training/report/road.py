@@ -89,16 +89,16 @@ def _one_photo(
     if heat.max() <= EMPTY:
         return None
     shuffled = random.permutation(heat.ravel()).reshape(heat.shape)
-    versions = [
-        _without(photo, ranks, share, random)
-        for ranks in (_ranks(heat, photo, random), _ranks(shuffled, photo, random))
-        for share in REMOVED
-        for ranks in (ranks, 1 - ranks)
-    ]
+    versions = [*_removed(photo, heat, random), *_removed(photo, shuffled, random)]
     left = _probabilities(model, torch.stack(versions))[:, target].reshape(2, len(REMOVED), 2)
-    hottest_gone, coldest_gone = left[..., 0].mean(axis=1), left[..., 1].mean(axis=1)
-    own, chance = (coldest_gone - hottest_gone) / 2
+    own, chance = (left[..., 1] - left[..., 0]).mean(axis=1) / 2
     return float(own), float(chance)
+
+
+def _removed(photo: Tensor, heat: Heat, random: np.random.Generator) -> list[Tensor]:
+    """For each share the photo without its hottest and without its coldest places."""
+    hot = _ranks(heat, photo, random)
+    return [_without(photo, ranks, share, random) for share in REMOVED for ranks in (hot, 1 - hot)]
 
 
 def _ranks(heat: Heat, photo: Tensor, random: np.random.Generator) -> Heat:
