@@ -138,7 +138,9 @@ def _fit(given: argparse.Namespace) -> int:
         print(f"This run is finished; its model is in {folder}.")
         return 0
     print("Calibrating, and measuring on the test lesions ...", flush=True)
-    make_candidate(run, folder, version=given.version, about=about, command=_command(given))
+    make_candidate(
+        run, folder, version=given.version, about=about, command=_command(given), init=given.init
+    )
     numbers = json.loads((folder / CARD).read_text())["numbers"]["single_photos"]
     value, low, high = numbers["balanced_accuracy"]
     print(f"Model in {folder}: balanced accuracy {value:.3f} ({low:.3f} to {high:.3f}).")
