@@ -20,6 +20,7 @@ if CLINICIAN in roles:
 if ADMIN in roles:
     pages += [
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
+        st.Page("admin/casemix.py", title="Case mix"),
         st.Page("admin/audit.py", title="Audit log"),
     ]
 pages += [st.Page("clinic/model.py", title="Model")]

@@ -1,8 +1,11 @@
 """The clinic's case mix: how frequent each diagnosis is among the lesions it photographs."""
 
+import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from skinmodel.diagnoses import CODES, DIAGNOSES
@@ -43,3 +46,30 @@ class CaseMix:
     def to_dict(self) -> dict[str, float]:
         """The shares by code."""
         return dict(zip(CODES, self.shares, strict=True))
+
+
+def read(path: Path) -> CaseMix | None:
+    """The stored case mix; None where there is none, InvalidCaseMix where it cannot be used."""
+    try:
+        shares = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InvalidCaseMix("The stored case mix cannot be read.") from error
+    if not isinstance(shares, dict):
+        raise InvalidCaseMix("The stored case mix cannot be read.")
+    return CaseMix.from_dict(shares)
+
+
+def write(path: Path, mix: CaseMix | None) -> None:
+    """Stores a case mix in one step, or forgets the stored one."""
+    if mix is None:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}")
+    with unfinished.open("w", encoding="utf-8") as file:
+        json.dump(mix.to_dict(), file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -8,15 +8,16 @@ from pages.components.tray import Tray
 from pages.components.words import count
 from records.actors import CLINICIAN
 from skinmodel.bundle import Model
+from skinmodel.casemix import CaseMix, InvalidCaseMix
 from skinmodel.weights import InvalidModel
 
 
-def examine(model: Model, tray: Tray) -> None:
+def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
     """What there is to see first, then what can be added and changed."""
     if tray.wanted and tray.items:
-        waiting.analyse(model, tray)
+        waiting.analyse(model, mix, tray)
     result = tray.results.get(tray.shown) if tray.shown else None
-    outdated = result is not None and tray.key(model) != tray.shown
+    outdated = result is not None and tray.key(model, mix) != tray.shown
     if result:
         with st.container():  # there even when empty, so that the viewer keeps its place
             if outdated:
@@ -67,13 +68,17 @@ def invite() -> None:
 def say_outdated(tray: Tray) -> None:
     """Says that the result below is of other photos or dates."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning("The result below is outdated: photos, dates or the model have changed.")
+        st.warning(
+            "The result below is outdated: photos, dates, the model or the case mix have changed."
+        )
         if tray.items:
             listing.analyse(tray, "Analyse again", key="analyse-again")
 
 
 guard.require(CLINICIAN)
 try:
-    examine(serving.model(), trays.current())
+    examine(serving.model(), serving.case_mix(), trays.current())
 except InvalidModel as error:
     st.error(f"DermTrace has no model to use. {error}")
+except InvalidCaseMix as error:
+    st.error(f"{error} An administrator can set it anew.")

@@ -40,7 +40,7 @@ def photos(tray: Tray, *, action: str) -> None:
             key=f"page-of-{len(pages)}",
         )
     with st.container(horizontal=True, gap="small"):
-        for place, item in enumerate(tray.items[start : start + PER_PAGE], start=start + 1):
+        for place, item in enumerate(tray.ordered[start : start + PER_PAGE], start=start + 1):
             _one(tray, item, place)
     undated = sum(item.taken_on is None for item in tray.items)
     if undated and len(tray.items) > 1:

@@ -158,9 +158,14 @@ def series(report: Part | None) -> None:
 def _table(columns: Mapping[str, Sequence[str]]) -> None:
     """Cells are shown as they are: a "> 99 %" is no quotation."""
     st.table(
-        {head: [markdown(cell) for cell in cells] for head, cells in columns.items()},
+        {head: [markdown(_unbroken(cell)) for cell in cells] for head, cells in columns.items()},
         hide_index=True,
     )
+
+
+def _unbroken(cell: str) -> str:
+    """An interval stays on one line, however narrow the screen."""
+    return cell.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
 
 
 def _by_basis(reports: Part, columns: Mapping[str, Callable[[Part], str]]) -> dict[str, list[str]]:

@@ -52,7 +52,11 @@ def _files(result: Result, shown: Shown, stated: Stated, notices: Sequence[str])
             analysis.codes.index(shown.code),
             shown.photo,
             opacity=opacity / 100,
-            remarks=[*notices, *(text for of, text in result.remarks if of == photo.name)],
+            remarks=[
+                *notices,
+                *(text for of, text in result.remarks if of == photo.name),
+                *analysis.photo_warnings[shown.photo],
+            ],
             drawn=result.drawn,
         ),
     )

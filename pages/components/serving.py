@@ -13,8 +13,9 @@ import settings
 from records.database import Database
 from records.schema import open_database
 from records.snapshot import keep_in
-from skinmodel import registry
+from skinmodel import casemix, registry
 from skinmodel.bundle import Model, load_model
+from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Places
 from skinmodel.decoder import Decoder
 
@@ -60,3 +61,17 @@ def release(files: Iterable[UploadedFile]) -> None:
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for file in files:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def case_mix() -> CaseMix | None:
+    """The clinic's case mix, if an administrator has set one; read anew each time."""
+    return casemix.read(_case_mix_file())
+
+
+def set_case_mix(mix: CaseMix | None) -> None:
+    """Stores the clinic's case mix for everybody, or forgets it."""
+    casemix.write(_case_mix_file(), mix)
+
+
+def _case_mix_file() -> Path:
+    return settings.load().data_dir / "case_mix.json"

@@ -9,6 +9,7 @@ import streamlit as st
 
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.bundle import Model
+from skinmodel.casemix import CaseMix
 from skinmodel.evidence import Stated
 from skinmodel.export import Remark, long_date
 from skinmodel.images import Photo
@@ -139,6 +140,12 @@ class Tray:
         self.dates = {}
 
     @property
+    def ordered(self) -> list[Item]:
+        """The photos as a result numbers them: by date, or as they were put where none has one."""
+        latest = datetime.date.max  # the undated beside dated ones take no part, and come last
+        return sorted(self.items, key=lambda item: item.taken_on or latest)
+
+    @property
     def undated(self) -> bool:
         """Whether no photo has a date, so that their order is the one in time."""
         return all(item.taken_on is None for item in self.items)
@@ -152,16 +159,16 @@ class Tray:
         """The photos as the analysis takes them."""
         return [
             SeriesPhoto(item.photo.picture, item.photo.sha256, item.name, item.taken_on)
-            for item in self.items
+            for item in self.ordered
         ]
 
-    def key(self, model: Model) -> Key:
-        """What a result depends on: the model, the photos, their order and their dates.
+    def key(self, model: Model, mix: CaseMix | None = None) -> Key:
+        """What a result depends on: the model, the case mix, the photos, their order and dates.
 
         The missing are part of it, because a result says how many of the photos it is from.
         """
-        photos = tuple((item.photo.sha256, item.name, item.taken_on) for item in self.items)
-        return model.sha256, model.version, photos, self.missing
+        photos = tuple((one.photo.sha256, one.name, one.taken_on) for one in self.ordered)
+        return model.sha256, model.version, mix, photos, self.missing
 
     def keep(self, key: Key, analysis: Analysis) -> Result:
         """Keeps a result and shows it, forgetting the oldest."""

@@ -11,15 +11,19 @@ from pages.components.tray import Tray
 from pages.components.words import count
 from skinmodel import analysis
 from skinmodel.bundle import Model
+from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Overdue
 from skinmodel.series import arrange
 
 log = logging.getLogger("dermtrace")
 
 
-def analyse(model: Model, tray: Tray) -> None:
-    """Analyses the photos, or finds the result of the very same photos and dates."""
-    key = tray.key(model)
+def analyse(model: Model, mix: CaseMix | None, tray: Tray) -> None:
+    """Analyses the photos, or finds the result of the very same photos and dates.
+
+    The probabilities are at the clinic's case mix where it has set one, else at the training mix.
+    """
+    key = tray.key(model, mix)
     tray.failure = ""
     if key in tray.results:
         tray.shown, tray.wanted = key, False
@@ -28,7 +32,9 @@ def analyse(model: Model, tray: Tray) -> None:
     seconds = serving.limits().max_analysis_seconds
     try:
         found = serving.places().run(
-            lambda report: analysis.analyse(model, series, refused=missing, progress=report),
+            lambda report: analysis.analyse(
+                model, series, prior=mix or "training", refused=missing, progress=report
+            ),
             seconds=seconds,
             progress=_wait(tray),
         )

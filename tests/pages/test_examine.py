@@ -170,8 +170,8 @@ def test_several_photos_wait_for_their_dates(page: AppTest, analyses: list[int])
     upload(page, ("a.jpg", jpeg(2, second)), ("b.jpg", jpeg(1, first)), ("c.jpg", jpeg(3)))
     assert analyses == []
     assert [one.label for one in page.date_input] == [
-        "Photo 1, 1 Jun 2025",
-        "Photo 2, 12 Mar 2025",
+        "Photo 1, 12 Mar 2025",
+        "Photo 2, 1 Jun 2025",
         "Photo 3, no date",
     ]
     page.date_input[2].set_value(datetime.date(2025, 7, 2)).run()
