@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import card, confusion, guard, measures, reliability, serving
+from pages.components import card, confusion, guard, measures, reliability, serving, tolerance
 from pages.components.words import markdown
 from records.actors import ROLES
 from skinmodel.weights import InvalidModel
@@ -46,8 +46,10 @@ def measure(numbers: Mapping[str, Any]) -> None:
     card.part(measures.calibration, numbers.get("calibration"))
     card.part(measures.sets, numbers.get("sets"))
     card.part(measures.alerts, numbers.get("alert"))
+    card.part(tolerance.refusals, numbers.get("unknown"))
     card.part(measures.subgroups, numbers.get("subgroups"))
     card.part(measures.series, numbers.get("several_photos"))
+    card.part(tolerance.changes, numbers.get("robustness"))
 
 
 guard.require(*ROLES)

@@ -15,7 +15,7 @@ def scores(numbers: Part) -> None:
     """The summary metrics, single photos beside series."""
     found = {NAMES[n]: numbers[n] for n in ("single_photos", "series") if numbers.get(n)}
     metrics = [m for m in (*SHARES, *SCORES) if any(m in report for report in found.values())]
-    _table(
+    table(
         {"": ["Cases", *(title(m) for m in metrics)]}
         | {
             name: [f"{report['cases']:,}"]
@@ -29,7 +29,7 @@ def diagnoses(report: Part) -> None:
     """Recall, precision, F1 and AUROC of each diagnosis."""
     rows = report["per_diagnosis"]
     st.subheader("By diagnosis", anchor=False)
-    _table(
+    table(
         {"Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in rows]}
         | {"Cases": [f"{row['cases']:,}" for row in rows.values()]}
         | {
@@ -44,7 +44,7 @@ def calibration(reports: Part | None) -> None:
     if not reports:
         return
     st.subheader("Calibration by number of photos", anchor=False)
-    _table(
+    table(
         _by_basis(
             reports,
             {
@@ -57,7 +57,7 @@ def calibration(reports: Part | None) -> None:
             },
         )
     )
-    _how(reports)
+    how(reports)
 
 
 def sets(reports: Part | None) -> None:
@@ -65,7 +65,7 @@ def sets(reports: Part | None) -> None:
     if not reports:
         return
     st.subheader("Prediction sets", anchor=False)
-    _table(
+    table(
         _by_basis(
             reports,
             {
@@ -77,14 +77,14 @@ def sets(reports: Part | None) -> None:
         )
     )
     by_diagnosis = reports["series"]["per_diagnosis"]
-    _table(
+    table(
         {
             "Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in by_diagnosis],
             "Cases": [f"{row['cases']:,}" for row in by_diagnosis.values()],
             "Sets that held it": [interval(r["share"], share=True) for r in by_diagnosis.values()],
         }
     )
-    _how(reports)
+    how(reports)
 
 
 def alerts(reports: Part | None) -> None:
@@ -92,7 +92,7 @@ def alerts(reports: Part | None) -> None:
     if not reports:
         return
     st.subheader("Alert line", anchor=False)
-    _table(
+    table(
         _by_basis(
             reports,
             {
@@ -110,7 +110,7 @@ def alerts(reports: Part | None) -> None:
             },
         )
     )
-    _how(reports)
+    how(reports)
 
 
 def subgroups(report: Part | None) -> None:
@@ -119,7 +119,7 @@ def subgroups(report: Part | None) -> None:
         return
     groups = report["groups"]
     st.subheader("Subgroups", anchor=False)
-    _table(
+    table(
         {
             "Group": [f"{g['kind']}: {g['group']}" for g in groups],
             "Photos": [f"{g['photos']:,}" for g in groups],
@@ -140,7 +140,7 @@ def series(report: Part | None) -> None:
         return
     arms = report["arms"]
     st.subheader("Several photos of one lesion", anchor=False)
-    _table(
+    table(
         {
             "": [name[:1].upper() + name[1:] for name in arms],
             **{
@@ -155,8 +155,8 @@ def series(report: Part | None) -> None:
     )
 
 
-def _table(columns: Mapping[str, Sequence[str]]) -> None:
-    """Cells are shown as they are: a "> 99 %" is no quotation."""
+def table(columns: Mapping[str, Sequence[str]]) -> None:
+    """A table whose cells are shown as they are: a "> 99 %" is no quotation."""
     st.table(
         {head: [markdown(_unbroken(cell)) for cell in cells] for head, cells in columns.items()},
         hide_index=True,
@@ -171,9 +171,10 @@ def _unbroken(cell: str) -> str:
 def _by_basis(reports: Part, columns: Mapping[str, Callable[[Part], str]]) -> dict[str, list[str]]:
     """A table with one row for each way to count: by number of photos, or all together."""
     rows = [name for name in NAMES if isinstance(reports.get(name), Mapping)]
-    table = {"": [NAMES[name] for name in rows]}
-    return table | {head: [cell(reports[name]) for name in rows] for head, cell in columns.items()}
+    names = {"": [NAMES[name] for name in rows]}
+    return names | {head: [cell(reports[name]) for name in rows] for head, cell in columns.items()}
 
 
-def _how(reports: Part) -> None:
+def how(reports: Part) -> None:
+    """How it was measured, in the card's own words."""
     st.caption(markdown(str(reports.get("how", ""))))

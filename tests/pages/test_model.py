@@ -1,0 +1,117 @@
+"""The Model page: every part of a full card, and what its plots show."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.components import confusion, reliability, serving
+from pages.components.card import UNREADABLE
+from skinmodel.diagnoses import CODES
+from tests.pages.test_examine import MAIN, says
+from tests.tiny import save_tiny_model
+
+PAGE = MAIN.parent / "clinic" / "model.py"
+SHARE = [0.7, 0.6, 0.8]
+KINDS = ("single_photos", "series", "one_photo")
+REPORT = {
+    "cases": 16,
+    "lesions": 16,
+    **dict.fromkeys(("balanced_accuracy", "accuracy", "macro_auroc", "log_loss"), SHARE),
+    "per_diagnosis": {
+        code: {"cases": 2, "recall": [1.0, 0.34, 1.0], "precision": None, "f1": SHARE,
+               "auroc": SHARE}
+        for code in CODES
+    },
+    "confusion": [[int(i == j) + int(j == 1) for j in range(8)] for i in range(8)],
+}  # fmt: skip
+CALIBRATED = {
+    "cases": 16,
+    "perfect_95": 0.038,
+    "bins": [[0.4, 0.3, 8], [0.9, 0.95, 8]],
+    **dict.fromkeys(
+        ("calibration_error", "calibration_error_before", "brier", "brier_before"), SHARE
+    ),
+}
+SETS = {
+    "cases": 16, "coverage": SHARE, "expected": [0.8, 0.97], "mean_size": [1.8, 1.7, 1.9],
+    "per_diagnosis": {code: {"cases": 2, "share": SHARE} for code in CODES},
+}  # fmt: skip
+ALERT = {
+    "cases": 16, "sensitivity_melanoma": {"share": SHARE}, "sensitivity_malignant":
+    {"share": SHARE}, "specificity": SHARE, "benign_per_malignant": [2.1, 1.8, 2.4],
+}  # fmt: skip
+COUNTS = {"photos": 3, "photos_refused": 1, "lesions": 2, "lesions_refused": 1}
+FOUND = {"pictures": 30, "auroc": 0.99, "refused": 29}
+NUMBERS: dict[str, Any] = {
+    "how": "On test lesions.",
+    "single_photos": REPORT,
+    "series": REPORT,
+    "calibration": dict.fromkeys(KINDS, CALIBRATED),
+    "sets": dict.fromkeys(KINDS[1:], SETS),
+    "alert": dict.fromkeys(KINDS[1:], ALERT) | {"lines": {}},
+    "subgroups": {"fewest_lesions": 10, "groups": [
+        {"kind": "Sex", "group": "female", "photos": 9, "lesions": 8, "accuracy": SHARE,
+         "melanoma_recall": None, "malignancy_auroc": SHARE}
+    ]},
+    "several_photos": {"lesions": 4, "arms": {"first photo alone": {"log_loss": SHARE}}},
+    "unknown": {"test": COUNTS, "per_diagnosis": dict.fromkeys(CODES, COUNTS),
+                "drawn": {"noise": FOUND}, "all_drawn": FOUND, "plain_skin": None},
+    "robustness": {"photos": 9, "changes": {"mirrored": {"same_top_diagnosis": 0.97,
+                                                         "mean_change": 0.02}}},
+}  # fmt: skip
+CARD = {
+    "numbers": NUMBERS,
+    "intended_use": "Research.",
+    "outside_evidence": {"phototypes": ["V", "VI"], "sites": ["nail"], "under_age": 18},
+    "splits": {"test": {"photos": 16, "lesions": 16}},
+    "training": {"command": "python -m training fit", "commit": "abc", "notes": ["A note."]},
+}
+
+
+@pytest.fixture(params=[CARD], ids=["full"])
+def page(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AppTest]:
+    save_tiny_model(tmp_path, card=request.param)
+    monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(PAGE), default_timeout=30).run()
+    serving.decoder().close()
+    st.cache_resource.clear()
+
+
+def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
+    assert not page.exception and UNREADABLE not in says(page)
+    headings = [one.value for one in (*page.header, *page.subheader)]
+    for wanted in (
+        "What ranked first", "Probability and truth", "By diagnosis", "Prediction sets",
+        "Calibration by number of photos", "Alert line", "Subgroups", "Not assessed",
+        "Several photos of one lesion", "The same photo, made another way",
+    ):  # fmt: skip
+        assert wanted in headings
+    assert len(page.get("plotly_chart")) == 2
+    assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
+    cells = {str(cell) for table in page.table for cell in table.value.to_numpy().ravel()}
+    assert any(cell.startswith(r"\>") for cell in cells)  # a "> 99 %" is no quotation
+
+
+@pytest.mark.parametrize(
+    "page",
+    [CARD | {"numbers": NUMBERS | {"sets": {"series": {}}, "alert": 3}}],
+    indirect=True,
+    ids=["odd"],
+)
+def test_a_part_that_cannot_be_read_costs_that_part_alone(page: AppTest) -> None:
+    assert not page.exception and UNREADABLE in says(page)
+    assert "Subgroups" in [one.value for one in page.subheader]
+
+
+def test_the_plots_are_told_in_words() -> None:
+    said = confusion.sentence(("MEL", "NV"), [[3, 2], [0, 4]])
+    assert "Melanoma: 3 of 5 ranked first, 2 taken for melanocytic nevus." in said
+    assert said.endswith("Melanocytic nevus: 4 of 4 ranked first.")
+    assert reliability.sentence(CALIBRATED["bins"]).count("shown") == 2
