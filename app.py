@@ -143,6 +143,8 @@ def address() -> str:
     if public := settings.load().public_url:
         return public
     host, port = config.get_option("server.address"), config.get_option("server.port")
+    if host in {"0.0.0.0", "::"}:  # all addresses of this machine; its own browser needs one
+        host = "localhost"
     return f"http{'s' if encrypted() else ''}://{host}:{port}"
 
 
@@ -202,11 +204,11 @@ door = Door(
     logos={file.name: str(file) for file in sorted(LOGO.glob("*.svg"))},
     font=next((f"/static/media/{file.name}" for file in FONTS.glob("SourceSansVF-Up*")), ""),
 )
-quota = Quota(
-    held=held,
-    a_file=settings.load().max_upload_bytes,
-    limit=settings.load().max_session_bytes,
-)
+try:
+    limits = settings.load()
+except settings.InvalidSettings as error:
+    raise SystemExit(f"DermTrace cannot start. {error}") from error
+quota = Quota(held=held, a_file=limits.max_upload_bytes, limit=limits.max_session_bytes)
 app = st.App(
     Path(__file__).parent / "pages" / "main.py",
     lifespan=lifespan,
