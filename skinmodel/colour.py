@@ -8,6 +8,7 @@ from PIL import Image, ImageChops, ImageCms
 from skinmodel.containers import DAMAGED, InvalidImage
 
 NO_COLOUR = "no colour information - not suitable for dermoscopic classification."
+PALETTE = "Beyond a palette of {} colours this photo has " + NO_COLOUR
 PRINT_COLOURS = (
     "The colour was converted from print colours (CMYK) and may differ from the lesion's."
 )
@@ -34,7 +35,7 @@ def flatten(image: Image.Image) -> tuple[Image.Image, tuple[str, ...], tuple[str
     if image.mode == "P":
         colours = len(image.getcolors(256) or ())
         notes += (f"Palette of {colours} colours converted.",)
-        warnings += (f"Beyond a palette of {colours} colours this photo has {NO_COLOUR}",)
+        warnings += (PALETTE.format(colours),)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")

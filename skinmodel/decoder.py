@@ -7,6 +7,7 @@ replaced.
 """
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -21,6 +22,7 @@ from typing import Any, Self
 from PIL import Image
 
 from skinmodel.containers import DAMAGED, InvalidImage
+from skinmodel.dicom import NAMED, NO_DICOM, SUFFIX, Dicom, is_dicom
 from skinmodel.images import MAX_BYTES, MAX_RATIO, WORKING_SIDE, Photo
 from skinmodel.sandbox import ANSWER, READY, REQUEST, exactly
 
@@ -52,21 +54,27 @@ class Decoder:
             self._idle.put(child)
         self._closed = False
 
-    def read(self, data: bytes) -> Photo:
+    def read(self, data: bytes, *, name: str = "") -> Photo:
         """The photo in a file's bytes, as skinmodel.images.read_photo gives it.
 
-        Raises InvalidImage, also where the child crashed or overran; RuntimeError once closed.
+        The file's `name` says whether it should be DICOM, and is never used as a path. Raises
+        InvalidImage, also where the child crashed or overran; RuntimeError once closed.
         Waits for an idle child without limit: the time limit begins when reading does.
         """
         if len(data) > self._max_bytes:
             raise InvalidImage(f"This file is larger than {self._max_bytes / 1e6:g} MB.")
+        if name.lower().endswith(SUFFIX) and not is_dicom(data):
+            raise InvalidImage(NO_DICOM)
         child = self._idle.get()
         try:
             if self._closed:
                 raise RuntimeError("The decoder is closed.")
-            return child.read(data, self._seconds, self._max_bytes)
+            photo = child.read(data, self._seconds, self._max_bytes)
         finally:
             self._idle.put(child)
+        if photo.dicom and photo.dicom.is_named_in(name):
+            return dataclasses.replace(photo, warnings=(*photo.warnings, NAMED))
+        return photo
 
     def close(self) -> None:
         """End the children; reads under way finish first."""
@@ -192,4 +200,5 @@ def _photo(answer: dict[str, Any], pixels: bytes, data: bytes) -> Photo:
         taken_on=None if day is None else datetime.date.fromisoformat(day),
         notes=tuple(map(str, answer["notes"])),
         warnings=tuple(map(str, answer["warnings"])),
+        dicom=None if answer["dicom"] is None else Dicom.from_dict(answer["dicom"]),
     )

@@ -1,4 +1,5 @@
-"""The border for pictures: bytes of a JPEG, PNG or WebP -> an upright sRGB photo, or InvalidImage.
+"""The border for pictures: bytes of a JPEG, PNG, WebP or DICOM -> an upright sRGB photo, or
+InvalidImage.
 
 Everything that differs between cameras and programs is settled here, once, and written down in
 the photo's notes; what a reader of the result must know is in its warnings.
@@ -21,6 +22,7 @@ from skinmodel.containers import (
     walk_png,
     walk_webp,
 )
+from skinmodel.dicom import Dicom, is_dicom
 from skinmodel.exposure import Exposure, read_exposure
 from skinmodel.jpegs import load_jpeg, walk_jpeg
 from skinmodel.unsupported import FRAMES, refusal
@@ -51,7 +53,8 @@ class Photo:
 
     `picture` is upright 8-bit sRGB without metadata, its short side at most WORKING_SIDE; `sha256`
     is of the bytes as uploaded; `size` is the upright (width, height) before reducing; `taken_on`
-    is what the camera says; `notes` list what was silently normalised, `warnings` what to show.
+    is what the camera says; `notes` list what was silently normalised, `warnings` what to show;
+    `dicom` is what a DICOM file says besides, None in other formats.
     """
 
     picture: Image.Image
@@ -60,6 +63,7 @@ class Photo:
     taken_on: datetime.date | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    dicom: Dicom | None = None
 
 
 def read_photo(
@@ -75,9 +79,12 @@ def read_photo(
     if len(data) > max_bytes:
         raise InvalidImage(f"This file is larger than {max_bytes / 1e6:g} MB.")
     try:
+        today = today or datetime.date.today()
+        if is_dicom(data):
+            return _decode_dicom(data, today)
         container = _walk(data)
         _check(container)
-        return _decode(data, container, today or datetime.date.today())
+        return _decode(data, container, today)
     except InvalidImage:
         raise
     except MemoryError as error:
@@ -100,21 +107,25 @@ def _walk(data: bytes) -> Container:
 
 
 def _check(container: Container) -> None:
-    width, height = container.size
     if container.frames > 1:
         raise InvalidImage(FRAMES.format(container.frames))
-    if width * height > MAX_PIXELS:
-        raise InvalidImage(TOO_LARGE)
-    short, long = sorted(container.size)
-    if short < MIN_SIDE or long > MAX_RATIO * short:
-        raise InvalidImage(
-            "This photo is too small or has the wrong shape for assessment"
-            f" ({width} x {height} pixels)."
-        )
+    _check_size(container.size)
     if container.kind == "JPEG" and container.bits != 8:
         raise InvalidImage(
             f"This JPEG has {container.bits} bits per colour, which cannot be read;"
             " please export it with 8 bits."
+        )
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise InvalidImage(TOO_LARGE)
+    short, long = sorted(size)
+    if short < MIN_SIDE or long > MAX_RATIO * short:
+        raise InvalidImage(
+            "This photo is too small or has the wrong shape for assessment"
+            f" ({width} x {height} pixels)."
         )
 
 
@@ -131,22 +142,54 @@ def _decode(data: bytes, container: Container, today: datetime.date) -> Photo:
     )
     exposure = read_exposure(image, today)
     picture, flat_notes, flat_warnings = flatten(image)
-    picture, reduced = _reduce(picture, container.size)
     profile = (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
-    picture, colour_notes, colour_warnings = to_srgb(picture, profile)
+    picture, normalised, warnings = _normalise(picture, container.size, profile, flat_warnings)
     if exposure.orientation in _TRANSPOSE:
         picture = picture.transpose(_TRANSPOSE[exposure.orientation])
-    warnings = (*flat_warnings, *colour_warnings)
-    if is_grey(picture) and not any(NO_COLOUR in text for text in warnings):
-        warnings += (f"This photo has {NO_COLOUR}",)
     return Photo(
         picture=Image.frombytes("RGB", picture.size, picture.tobytes()),  # leaves metadata behind
         sha256=hashlib.sha256(data).hexdigest(),
         size=_upright(container.size, exposure),
         taken_on=exposure.taken_on,
-        notes=(*notes, *flat_notes, *reduced, *colour_notes, *exposure.notes),
+        notes=(*notes, *flat_notes, *normalised, *exposure.notes),
         warnings=warnings,
     )
+
+
+def _decode_dicom(data: bytes, today: datetime.date) -> Photo:
+    # pydicom takes a third of a second to import, which only these files are worth.
+    from skinmodel import dicom_file, dicom_pixels
+
+    header = dicom_file.read_header(data)
+    _check_size(header.size)
+    picture, notes, warnings = dicom_pixels.load(header, WORKING_SIDE)
+    profile = dicom_file.read_profile(header) or picture.info.get("icc_profile")
+    picture, normalised, warnings = _normalise(picture, header.size, profile, warnings)
+    facts, taken_on, more_notes, more_warnings = dicom_file.read_facts(header, today)
+    return Photo(
+        picture=Image.frombytes("RGB", picture.size, picture.tobytes()),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=header.size,
+        taken_on=taken_on,
+        notes=(*notes, *normalised, *more_notes),
+        warnings=(*warnings, *more_warnings),
+        dicom=facts,
+    )
+
+
+def _normalise(
+    picture: Image.Image,
+    original: tuple[int, int],
+    profile: bytes | None,
+    warnings: tuple[str, ...],
+) -> tuple[Image.Image, tuple[str, ...], tuple[str, ...]]:
+    """(sRGB picture of the working size, notes, the given warnings and more)."""
+    picture, reduced = _reduce(picture, original)
+    picture, colour_notes, colour_warnings = to_srgb(picture, profile)
+    warnings += colour_warnings
+    if is_grey(picture) and not any(NO_COLOUR in text for text in warnings):
+        warnings += (f"This photo has {NO_COLOUR}",)
+    return picture, (*reduced, *colour_notes), warnings
 
 
 def _upright(size: tuple[int, int], exposure: Exposure) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from skinmodel.containers import DAMAGED, INCOMPLETE, Container, InvalidImage
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_RGB = [*b"RGB"]  # components named so
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 
 
@@ -131,8 +132,11 @@ class _Stream(io.BytesIO):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def load_jpeg(data: bytes, container: Container, side: int) -> Image.Image:
+def load_jpeg(data: bytes, container: Container, side: int, *, as_rgb: bool = False) -> Image.Image:
     """The loaded JPEG, decoded at 1/2, 1/4 or 1/8 where that leaves `side` pixels both ways.
+
+    A JPEG that bears no mark of its colours is YCbCr, unless whoever hands it on knows better:
+    with `as_rgb` its levels stay as they are.
 
     libjpeg only warns, and Pillow says nothing, when the blocks of a damaged file need more or
     fewer bytes than there are. So the decoder gets the scan without its last byte (done already:
@@ -151,7 +155,8 @@ def load_jpeg(data: bytes, container: Container, side: int) -> Image.Image:
         tail = data[cut:end] + bytes(8)
     stream = _Stream(data, cut, tail)
     image = JpegImagePlugin.JpegImageFile(stream)  # not Image.open: it would look for an MPO
-    image.draft(None, (side, side))
+    unmarked = not {"adobe", "jfif"} & image.info.keys() and [one[0] for one in image.layer] != _RGB
+    image.draft("YCbCr" if as_rgb and unmarked else None, (side, side))
     try:
         image.load()
     except OSError as error:
@@ -159,4 +164,6 @@ def load_jpeg(data: bytes, container: Container, side: int) -> Image.Image:
         raise InvalidImage(INCOMPLETE if cut_off else DAMAGED) from error
     if container.scan and not stream.passed:
         raise InvalidImage(DAMAGED)
+    if image.mode == "YCbCr":
+        return Image.frombytes("RGB", image.size, image.tobytes())
     return image

@@ -21,9 +21,9 @@ from skinmodel.decoder import Decoder
 from skinmodel.diagnoses import CODES, UNKNOWN
 from skinmodel.images import MAX_BYTES, InvalidImage, Photo
 
-READABLE = (".jpg", ".jpeg", ".png", ".webp")
+READABLE = (".jpg", ".jpeg", ".png", ".webp", ".dcm")
 # Also pictures to a person, so each is named with the reason why it is not scored.
-PICTURES = (*READABLE, ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".dcm")
+PICTURES = (*READABLE, ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jp2")
 
 
 class InvalidInput(ValueError):
@@ -85,7 +85,7 @@ def read_ahead(
     def read(path: Path) -> Photo | InvalidImage:
         try:
             with path.open("rb") as file:
-                return decoder.read(file.read(MAX_BYTES + 1))
+                return decoder.read(file.read(MAX_BYTES + 1), name=path.name)
         except InvalidImage as error:
             return error
         except OSError:

@@ -43,6 +43,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 "taken_on": photo.taken_on and photo.taken_on.isoformat(),
                 "notes": photo.notes,
                 "warnings": photo.warnings,
+                "dicom": photo.dicom and photo.dicom.to_dict(),
             }
         except InvalidImage as refusal:
             answer = {"refused": str(refusal)}

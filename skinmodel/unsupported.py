@@ -3,7 +3,7 @@
 from skinmodel.containers import InvalidImage
 
 FRAMES = "This file contains {} frames; choose one and upload it as a photo."
-UNSUPPORTED = "{} is not a supported image. Please upload a JPEG, PNG or WebP photo."
+UNSUPPORTED = "{} is not a supported image. Please upload a JPEG, PNG, WebP or DICOM photo."
 HEIC = (
     "This is an iPhone HEIC photo, which cannot be read here: on the iPhone set Settings > Camera >"
     ' Formats to "Most Compatible", or save the photo as JPEG and upload that.'
@@ -30,7 +30,7 @@ _HEIC_BRANDS = frozenset(
 
 
 def refusal(data: bytes) -> InvalidImage:
-    """Why a file that is no JPEG, PNG or WebP is refused."""
+    """Why a file that is no JPEG, PNG, WebP or DICOM is refused."""
     if data[:6] in (b"GIF87a", b"GIF89a"):
         frames = _gif_frames(data)
         return InvalidImage(FRAMES.format(frames) if frames > 1 else _sentence(data))
@@ -49,8 +49,6 @@ def _sentence(data: bytes) -> str:
     for magic, name in _NAMES.items():
         if data.startswith(magic):
             return UNSUPPORTED.format(name)
-    if data[128:132] == b"DICM":
-        return UNSUPPORTED.format("A DICOM file")
     return UNSUPPORTED.format("This file")
 
 

@@ -24,7 +24,7 @@ def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
                 say_outdated(tray)
         answer.show(model, tray, result)
         st.header("Photos", anchor=False)
-        take_in(tray, "Add photos of the same lesion: JPEG, PNG or WebP")
+        take_in(tray, "Add photos of the same lesion: JPEG, PNG, WebP or DICOM")
     else:
         st.title("Examine a lesion", anchor=False)
         if tray.failure:
@@ -33,7 +33,7 @@ def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
         with left:
             if not tray.items:
                 invite()
-            take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG or WebP")
+            take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG, WebP or DICOM")
         if not tray.items:
             with right:
                 examples.offer(tray)

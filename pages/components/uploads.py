@@ -56,7 +56,7 @@ def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: 
 def _take(tray: Tray, file: UploadedFile, decoder: Decoder) -> None:
     name = display_name(file.name)
     try:
-        photo = decoder.read(file.getvalue())
+        photo = decoder.read(file.getvalue(), name=name)
         tray.add(photo, name, photo.taken_on)
     except InvalidImage as refusal:
         tray.refuse(name, str(refusal))

@@ -333,7 +333,7 @@ def test_reading_ahead_is_bounded(folder: Path) -> None:
     taken = []
 
     class Waiting:
-        def read(self, data: bytes) -> int:
+        def read(self, data: bytes, *, name: str = "") -> int:
             return len(data)
 
     def paths() -> object:
