@@ -156,8 +156,23 @@ def sessions() -> Iterator[Row]:
     )
 
 
+def records() -> Iterator[Row]:
+    """Pages of the records, in a large clinic."""
+    from benchmarks import records
+
+    for action, result in records.measure().items():
+        yield Row(
+            f"100,000 lesions, {action}: time, of 1,000 lesions'",
+            result["ratio"],
+            f"{result['milliseconds']:.1f} ms",
+            f"at most {records.LIMIT}x",
+            result["ratio"] <= records.LIMIT,
+        )
+
+
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
-    one.__name__: one for one in (decode, explain, diagnose, train, pipeline, sessions, robustness)
+    one.__name__: one
+    for one in (decode, explain, diagnose, train, pipeline, sessions, robustness, records)
 }
 SPEEDS = [name for name in BENCHMARKS if name != "robustness"]  # what runs unasked
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import diagnose, explain, pipeline, train
+from benchmarks import diagnose, explain, pipeline, records, train
 from benchmarks.__main__ import BENCHMARKS, Row, _table_row, _text, machine
 
 TINY = {"filters": (4, 8), "lstm_units": 4}
@@ -33,6 +33,12 @@ def test_diagnosing_is_measured() -> None:
 def test_explaining_is_measured() -> None:
     seconds = explain.measure(1, rounds=1)
     assert all(seconds[name] > 0 for name in ("bare", "one", "eight", "library one"))
+
+
+def test_the_records_are_measured() -> None:
+    result = records.measure(rounds=1, small=4, large=20, pages=2)
+    assert set(result) == {"search", "patient page", "lesion page"}
+    assert all(one["ratio"] > 0 for one in result.values())
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

@@ -4,7 +4,7 @@ import datetime
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from records import lesions, patients, series
 from records.actors import ADMIN, CLINICIAN, Actor
@@ -23,10 +23,19 @@ CODES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC")
 DAY = datetime.date(2025, 3, 10)
 
 
-class Moves(Protocol):
-    """A clock that can be moved."""
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
 
-    def pass_by(self, **time: float) -> None: ...
+    moment: datetime.datetime = field(
+        default=datetime.datetime(2025, 3, 12, 9, 30, tzinfo=datetime.UTC)
+    )
+
+    def __call__(self) -> datetime.datetime:
+        return self.moment
+
+    def pass_by(self, **time: float) -> None:
+        self.moment += datetime.timedelta(**time)
 
 
 def picture(number: int) -> NewPhoto:
@@ -64,7 +73,7 @@ class Clinic:
 
     database: Database
     store: Store
-    clock: Moves
+    clock: Clock
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def key(self) -> str:

@@ -1,11 +1,10 @@
 """Empty databases for every test: an SQLite file, and a real PostgreSQL where there is one."""
 
-import datetime
 import os
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -19,22 +18,7 @@ from records.schema import open_database
 from records.store import Store, open_store
 from tests.conftest import IN_CI
 from tests.records import postgresql
-from tests.records.clinic import Clinic
-
-
-@dataclass
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    moment: datetime.datetime = field(
-        default=datetime.datetime(2025, 3, 12, 9, 30, tzinfo=datetime.UTC)
-    )
-
-    def __call__(self) -> datetime.datetime:
-        return self.moment
-
-    def pass_by(self, **time: float) -> None:
-        self.moment += datetime.timedelta(**time)
+from tests.records.clinic import Clinic, Clock
 
 
 @pytest.fixture
@@ -141,3 +125,17 @@ def sqlite_clinic(sqlite_url: str, store: Store, clock: Clock) -> Iterator[Clini
     opened = open_database(sqlite_url, clock=clock)
     yield Clinic(opened, store, clock)
     opened.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own, one megabyte large."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.name == "nt" or os.geteuid() != 0:
+        pytest.skip("only root can make a small disk")
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -11,8 +11,7 @@ from records import accounts, audit, links, passwords, sessions
 from records.actors import ADMIN, CLINICIAN, ROLES
 from records.database import Database
 from records.errors import InvalidRecord, NotAllowed, NotFound
-from tests.records.clinic import CLINIC, OFFICE
-from tests.records.conftest import Clock
+from tests.records.clinic import CLINIC, OFFICE, Clock
 from tests.signing import add, start
 
 PHRASE = "three small words"

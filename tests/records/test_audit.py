@@ -11,8 +11,7 @@ from records.actors import Actor
 from records.database import Database, file_of
 from records.errors import NotAllowed, RecordError
 from records.schema import open_database
-from tests.records.clinic import CLINIC, OFFICE
-from tests.records.conftest import Clock
+from tests.records.clinic import CLINIC, OFFICE, Clock
 
 
 def write(database: Database, count: int, *, actor: Actor = CLINIC) -> None:

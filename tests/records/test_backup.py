@@ -21,8 +21,8 @@ from records.store import Store, open_store
 from records.stripping import strip
 from records.tables import PatientRow
 from records.vault import SealBroken, Vault
-from tests.records.clinic import CLINIC, OFFICE, Clinic, picture
-from tests.records.conftest import Clock, empty
+from tests.records.clinic import CLINIC, OFFICE, Clinic, Clock, picture
+from tests.records.conftest import empty
 
 PASSPHRASE = "correct horse battery"
 

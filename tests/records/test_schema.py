@@ -6,7 +6,6 @@ import sqlite3
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -233,20 +232,6 @@ def test_a_database_locked_for_too_long_is_said(sqlite_url: str) -> None:
     other.close()
     assert audit.head(database).seq == 0
     database.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of its own, one megabyte large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.name == "nt" or os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_saves_nothing_and_loses_nothing(empty_file: Path, small_disk: Path) -> None:
