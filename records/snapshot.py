@@ -11,6 +11,7 @@ import io
 import json
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def header(data: bytes) -> tuple[datetime.datetime, str]:
         if first["format"] != FORMAT:
             raise DatabaseDamaged("This backup was made by a newer version of DermTrace.")
         return datetime.datetime.fromisoformat(first["made_at"]), str(first["revision"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError, StopIteration) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, StopIteration) as error:
         raise DatabaseDamaged("The backup is damaged.") from error
 
 
@@ -140,7 +141,7 @@ def load(connection: Connection, data: bytes) -> dict[str, int]:
                     table, columns = tables[value["table"]], value["columns"]
                 elif isinstance(value, dict):
                     end = value["end"]
-    except (OSError, EOFError, ValueError, KeyError, StopIteration) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, StopIteration) as error:
         raise DatabaseDamaged("The backup is damaged.") from error
     if end is None or any(rows[name] != count for name, count in end.items()):
         raise DatabaseDamaged("The backup is damaged.")
