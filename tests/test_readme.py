@@ -122,6 +122,7 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         ("training", "fit"),
         ("training", "cross-validate"),
         ("training", "tune"),
+        ("training", "evaluate"),
         ("records", "export"),
         ("records", "verify"),
     ):

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 import settings
 from skinmodel.bundle import CARD
+from skinmodel.weights import InvalidModel
 from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
 from training.crossvalidate import RESULT as CROSS_VALIDATION
@@ -20,6 +21,7 @@ from training.manifest import InvalidData
 from training.origin import check_start, settings_for
 from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
+from training.report import command as evaluation
 from training.run import CONFIG, Run, counts, open_run, saved_config, train
 from training.space import space_for
 from training.tables import fold_table
@@ -52,12 +54,15 @@ def main(arguments: list[str] | None = None) -> int:
     search.add_argument("--trials", type=int, default=20, help="how many in all, by default 20")
     search.set_defaults(run=_tune)
     outline.add(commands)
+    evaluation.add(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "fit-outline":
             return outline.run(given, settings.load().data_dir / "cache")
+        if given.command == "evaluate":
+            return evaluation.run(given, settings.load().data_dir / "reports")
         return int(given.run(given))
-    except (InvalidConfig, InvalidData) as error:
+    except (InvalidConfig, InvalidData, InvalidModel) as error:
         print(error, file=sys.stderr)
         return 2
     except TrainingFailed as error:
@@ -133,7 +138,9 @@ def _fit(given: argparse.Namespace) -> int:
         print(f"This run is finished; its model is in {folder}.")
         return 0
     print("Calibrating, and measuring on the test lesions ...", flush=True)
-    make_candidate(run, folder, version=given.version, about=about, command=_command(given))
+    make_candidate(
+        run, folder, version=given.version, about=about, command=_command(given), init=given.init
+    )
     numbers = json.loads((folder / CARD).read_text())["numbers"]["single_photos"]
     value, low, high = numbers["balanced_accuracy"]
     print(f"Model in {folder}: balanced accuracy {value:.3f} ({low:.3f} to {high:.3f}).")

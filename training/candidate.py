@@ -21,6 +21,7 @@ from training.checkpoint import load_tensors
 from training.config import read_object
 from training.loop import BEST, HISTORY
 from training.numbers import calibrate, measured, with_tests
+from training.origin import start_card
 from training.refusal import measure_unknown, unknown_of
 from training.run import CONFIG, Run, counts
 from training.seen import SEEN, fingerprints
@@ -33,12 +34,19 @@ NOT_FOR = (
 
 
 def make_candidate(
-    run: Run, folder: Path, *, version: str, about: Mapping[str, Any], command: str
+    run: Run,
+    folder: Path,
+    *,
+    version: str,
+    about: Mapping[str, Any],
+    command: str,
+    init: Path | None = None,
 ) -> Path:
     """Calibrates and measures the run's best weights and saves them as a model in `folder`.
 
-    `about` holds what only a person knows of the data: its name, source, licence and limits.
-    FileExistsError if the folder is there, ValueError if the run has no weights yet.
+    `about` holds what only a person knows of the data: its name, source, licence and limits; `init`
+    is what the run started from. FileExistsError if the folder is there, ValueError if the run has
+    no weights yet.
     """
     tensors, best = load_tensors(run.folder / BEST)
     network = CnnLstm(run.config.model)
@@ -58,7 +66,7 @@ def make_candidate(
         "not_for": list(NOT_FOR),
         **about,
         "splits": counts(run.table),
-        SEEN: fingerprints(run.table),
+        SEEN: fingerprints(run.table, start_card(init)),
         "numbers": measured(network, run, calibration, test=test, kept_apart=kept_apart)
         | {
             "unknown": measure_unknown(network, run, unknown, test),

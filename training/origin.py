@@ -1,6 +1,7 @@
 """What a run starts from: ImageNet's weights for the backbone, or a finished model."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def settings_for(values: dict[str, Any], init: Path | None) -> TrainConfig:
     model = {**network.config.to_dict(), **values.get("model", {})}
     prepared = {**preparation.to_dict(), **values.get("preparation", {})}
     return TrainConfig.from_dict({**values, "model": model, "preparation": prepared})
+
+
+def start_card(init: Path | None) -> dict[str, Any] | None:
+    """The card of the finished model a run starts from; None if it starts from none."""
+    if init is None or not is_model(init):
+        return None
+    card: dict[str, Any] = json.loads((init / CARD).read_text(encoding="utf-8"))
+    return card
 
 
 def check_start(config: TrainConfig, init: Path | None) -> None:

@@ -16,24 +16,39 @@ SEEN = "seen_lesions"  # the name in the card
 BYTES = 4  # of each fingerprint: one foreign lesion in a million is taken for one of 6,000
 
 
-def fingerprints(manifest: pd.DataFrame) -> str:
+def fingerprints(manifest: pd.DataFrame, start: Mapping[str, Any] | None = None) -> str | None:
     """The card's text for all lesions and patients outside the test side of an assigned manifest.
 
-    Four bytes of each id's SHA-256, sorted, in base64.
+    Four bytes of each id's SHA-256, sorted, in base64. `start` is the card of the model training
+    started from, which had met its own; None if that card does not say which.
     """
     met = manifest[manifest["split"] != "test"]
     marks = {*_marks(met, "lesion"), *_marks(met, "patient")}
+    if start is not None:
+        before = _known(start)
+        if before is None:
+            return None
+        marks |= before
     return base64.b64encode(b"".join(sorted(marks - {b""}))).decode()
 
 
 def seen(manifest: pd.DataFrame, card: Mapping[str, Any]) -> "pd.Series[bool] | None":
     """For each photo whether its model has met the lesion or the patient; None if unknown."""
+    known = _known(card)
+    if known is None:
+        return None
+    # Not isin: that drops zeros at a fingerprint's end, and would call the lesion one never met.
+    lesions, patients = (_marks(manifest, c).map(known.__contains__) for c in ("lesion", "patient"))
+    return lesions | patients
+
+
+def _known(card: Mapping[str, Any]) -> set[bytes] | None:
+    """The fingerprints in a card; None if there are none to be read."""
     try:
         data = base64.b64decode(card[SEEN], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
         return None
-    known = {data[i : i + BYTES] for i in range(0, len(data), BYTES)}
-    return _marks(manifest, "lesion").isin(known) | _marks(manifest, "patient").isin(known)
+    return {data[i : i + BYTES] for i in range(0, len(data), BYTES)}
 
 
 def _marks(manifest: pd.DataFrame, column: str) -> "pd.Series[Any]":

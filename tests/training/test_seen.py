@@ -26,3 +26,16 @@ def test_a_patient_who_was_met_is_met_with_every_lesion(table: pd.DataFrame) -> 
     other = table[:1].assign(lesion="another lesion")
     assert seen(other.assign(patient="P2"), card).all()
     assert not seen(other.assign(patient="P3"), card).any()
+
+
+def test_a_fingerprint_may_end_in_zero(table: pd.DataFrame) -> None:
+    learned = table[:2].assign(lesion=["L451", "L0"], split="train")
+    assert seen(learned, {SEEN: fingerprints(learned)}).all()
+
+
+def test_what_the_first_model_met_its_successor_has_met(table: pd.DataFrame) -> None:
+    elsewhere = table.assign(lesion="elsewhere " + table["lesion"], split="train")
+    first = {SEEN: fingerprints(elsewhere)}
+    assert seen(elsewhere, {SEEN: fingerprints(table, first)}).all()
+    # If nobody knows what the first one met, nobody knows what this one did.
+    assert seen(elsewhere, {SEEN: fingerprints(table, {})}) is None
