@@ -20,6 +20,7 @@ from skinmodel.plain import tuples
 
 BACKBONES = ("mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", "conv")
 DAY_INPUTS = 3  # known or not, log days since the first visit, log days since the one before
+LARGEST_BATCH = 32  # photos times views at once: bounds the memory
 LOG_TEN_YEARS = 8.2  # log1p(3650): brings the two day inputs to about [0, 1]
 
 
@@ -28,7 +29,9 @@ class ModelConfig:
     """Everything needed to build a `CnnLstm` again; saved in the model's card.
 
     `backbone` is a torchvision name, or "conv" for a plain stack of convolutions with `filters`
-    channels each. `task` "binary" means one output, malignant against the rest.
+    channels each. `task` "binary" means one output, malignant against the rest. `views`: over how
+    many of a photo's eight mirror images and quarter turns a trained network averages its feature
+    maps; 1, 2 (mirrored left to right) or 8.
     """
 
     backbone: str = "mobilenet_v2"
@@ -39,6 +42,7 @@ class ModelConfig:
     dropout: float = 0.2
     uses_days: bool = False
     task: Literal["multiclass", "binary"] = "multiclass"
+    views: int = 1
 
     def __post_init__(self) -> None:
         if self.backbone == "conv" and not self.filters:
@@ -47,6 +51,8 @@ class ModelConfig:
             raise ValueError(f"Unknown task {self.task!r}: multiclass or binary.")
         if self.lstm_units < 1 or self.lstm_layers < 1:
             raise ValueError("lstm_units and lstm_layers must be at least 1.")
+        if self.views not in (1, 2, 8):
+            raise ValueError("views must be 1, 2 or 8.")
 
     @property
     def outputs(self) -> int:
@@ -72,6 +78,7 @@ class CnnLstm(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.views = config.views  # may be set to 1 where speed counts more than the last percent
         self.backbone, width = _backbone(config)
         units = config.lstm_units
         self.lstm = StepLstm(
@@ -93,9 +100,22 @@ class CnnLstm(nn.Module):
         self.classifier = nn.Linear((units, *config.dense_units)[-1], config.outputs)
 
     def forward_features(self, photos: Tensor) -> Tensor:
-        """Photos (N, 3, H, W) to feature maps (N, F, h, w)."""
-        features: Tensor = self.backbone(photos)
-        return features
+        """Photos (N, 3, H, W) to feature maps (N, F, h, w).
+
+        In evaluation the mean over the photo's `views`, each map turned back. A lesion has no
+        upright, and strided convolutions are not symmetric: their maps lie half a cell off, to a
+        side that turns with the photo. With eight views, photos must be square.
+        """
+        if self.training or self.views == 1:
+            features: Tensor = self.backbone(photos)
+            return features
+        parts = []
+        for few in photos.split(max(1, LARGEST_BATCH // self.views)):
+            seen = torch.cat([_turned(few, view) for view in range(self.views)])
+            maps = self.backbone(seen).unflatten(0, (self.views, len(few)))
+            back = [_turned_back(each, view) for view, each in enumerate(maps)]
+            parts.append(torch.stack(back).mean(dim=0))
+        return torch.cat(parts)
 
     def forward_head(self, features: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
         """Feature maps (B, P, F, h, w) to logits (B, T, K) from all photos up to each visit.
@@ -125,6 +145,17 @@ class CnnLstm(nn.Module):
         pooled = maps.new_zeros(*visit.shape, maps.shape[1])
         pooled[real] = maps.mean(dim=(-2, -1))
         return self.forward_pooled(pooled, visit, days)
+
+
+def _turned(photos: Tensor, view: int) -> Tensor:
+    """One of the eight views of photos (..., H, W): mirrored if odd, after view // 2 turns."""
+    turned = torch.rot90(photos, view // 2, (-2, -1))
+    return turned.flip(-1) if view % 2 else turned
+
+
+def _turned_back(maps: Tensor, view: int) -> Tensor:
+    """Undoes `_turned`."""
+    return torch.rot90(maps.flip(-1) if view % 2 else maps, -(view // 2), (-2, -1))
 
 
 def for_use(network: CnnLstm) -> CnnLstm:

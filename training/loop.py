@@ -226,6 +226,7 @@ def _learner(
         synced(network)
     frozen = _freeze(network, config)
     average = copy.deepcopy(network).eval().requires_grad_(False)
+    average.views = 1  # validation compares epochs; eight views would take as long as training
     layout.arrange(network)
     layout.arrange(average)
     device = next(network.parameters()).device

@@ -179,3 +179,26 @@ def test_backbone_weights_are_checked(make_network: Make) -> None:
     del weights["features.0.weight"]
     with pytest.raises(ValueError, match="missing"):
         load_backbone(network, weights)
+
+
+def test_eight_views_see_a_turned_photo_alike() -> None:
+    """Turning or mirroring the photo turns the maps with it and leaves every logit as it is."""
+    config = ModelConfig(backbone="conv", filters=(6, 8), lstm_units=8, views=8)
+    network = CnnLstm(config).eval()
+    photo = torch.rand(5, 3, 32, 32)
+    visit = torch.zeros(5, 1, dtype=torch.long)
+    with torch.inference_mode():
+        maps = network.forward_features(photo)
+        turned = network.forward_features(torch.rot90(photo, 1, (-2, -1)).flip(-1))
+        torch.testing.assert_close(torch.rot90(maps, 1, (-2, -1)).flip(-1), turned)
+        torch.testing.assert_close(
+            network.forward_head(maps[:, None], visit), network.forward_head(turned[:, None], visit)
+        )
+        network.views = 1
+        alone = network.forward_features(photo)
+    assert not torch.allclose(maps, alone)
+
+
+def test_only_whole_sets_of_views_are_allowed() -> None:
+    with pytest.raises(ValueError, match="1, 2 or 8"):
+        ModelConfig(views=3)
