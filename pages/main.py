@@ -16,7 +16,12 @@ person = guard.someone()
 roles = person.account.roles
 pages = []
 if CLINICIAN in roles:
-    pages += [st.Page("clinic/examine.py", title="Examine", default=True)]
+    pages += [
+        st.Page("clinic/examine.py", title="Examine", default=True),
+        st.Page("clinic/patients.py", title="Patients"),
+        # Opened from a patient, or by its own address.
+        st.Page("clinic/lesion.py", title="Lesion", visibility="hidden"),
+    ]
 if ADMIN in roles:
     pages += [
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from sqlalchemy import JSON, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from records.actors import ADMIN, Actor
+from records.actors import ADMIN, CLINICIAN, Actor
 from records.database import Base, Database, UtcDateTime
 
 START = "0" * 64  # what the first entry follows
@@ -165,6 +165,27 @@ def entries(
         wanted = wanted.where(AuditRow.at < until)
     if before is not None:
         wanted = wanted.where(AuditRow.seq < before)
+    with database.read() as session:
+        return [
+            Entry(r.seq, r.at, r.account_id, r.kind, r.object_id, r.detail, r.hash)
+            for r in session.scalars(wanted)
+        ]
+
+
+def history(
+    database: Database, *, actor: Actor, object_ids: Iterable[str], limit: int = 200
+) -> list[Entry]:
+    """What was done to records, newest first, without who only looked at them. Clinicians.
+
+    The ids are those of a page that the actor was given, so nothing is told of any other.
+    """
+    actor.require(CLINICIAN)
+    wanted = (
+        select(AuditRow)
+        .where(AuditRow.object_id.in_(set(object_ids)), ~AuditRow.kind.endswith(" viewed"))
+        .order_by(AuditRow.seq.desc())
+        .limit(limit)
+    )
     with database.read() as session:
         return [
             Entry(r.seq, r.at, r.account_id, r.kind, r.object_id, r.detail, r.hash)

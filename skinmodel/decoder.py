@@ -201,4 +201,6 @@ def _photo(answer: dict[str, Any], pixels: bytes, data: bytes) -> Photo:
         notes=tuple(map(str, answer["notes"])),
         warnings=tuple(map(str, answer["warnings"])),
         dicom=None if answer["dicom"] is None else Dicom.from_dict(answer["dicom"]),
+        media_type=str(answer["media_type"]),
+        orientation=int(answer["orientation"]),
     )

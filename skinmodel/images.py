@@ -54,7 +54,8 @@ class Photo:
     `picture` is upright 8-bit sRGB without metadata, its short side at most WORKING_SIDE; `sha256`
     is of the bytes as uploaded; `size` is the upright (width, height) before reducing; `taken_on`
     is what the camera says; `notes` list what was silently normalised, `warnings` what to show;
-    `dicom` is what a DICOM file says besides, None in other formats.
+    `dicom` is what a DICOM file says besides, None in other formats; `media_type` and EXIF's
+    `orientation` (1 to 8) are the file's.
     """
 
     picture: Image.Image
@@ -64,6 +65,8 @@ class Photo:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     dicom: Dicom | None = None
+    media_type: str = "image/jpeg"
+    orientation: int = 1
 
 
 def read_photo(
@@ -153,6 +156,8 @@ def _decode(data: bytes, container: Container, today: datetime.date) -> Photo:
         taken_on=exposure.taken_on,
         notes=(*notes, *flat_notes, *normalised, *exposure.notes),
         warnings=warnings,
+        media_type=f"image/{container.kind.lower()}",
+        orientation=exposure.orientation,
     )
 
 
@@ -174,6 +179,7 @@ def _decode_dicom(data: bytes, today: datetime.date) -> Photo:
         notes=(*notes, *normalised, *more_notes),
         warnings=(*warnings, *more_warnings),
         dicom=facts,
+        media_type="application/dicom",
     )
 
 

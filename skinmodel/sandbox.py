@@ -44,6 +44,8 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
                 "notes": photo.notes,
                 "warnings": photo.warnings,
                 "dicom": photo.dicom and photo.dicom.to_dict(),
+                "media_type": photo.media_type,
+                "orientation": photo.orientation,
             }
         except InvalidImage as refusal:
             answer = {"refused": str(refusal)}

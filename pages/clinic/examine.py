@@ -2,8 +2,18 @@
 
 import streamlit as st
 
-from pages.components import answer, examples, guard, listing, serving, uploads, viewer, waiting
-from pages.components import tray as trays
+from pages.components import (
+    answer,
+    examples,
+    guard,
+    listing,
+    opening,
+    saving,
+    serving,
+    uploads,
+    viewer,
+    waiting,
+)
 from pages.components.tray import Tray
 from pages.components.words import count
 from records.actors import CLINICIAN
@@ -20,21 +30,23 @@ def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
     outdated = result is not None and tray.key(model, mix) != tray.shown
     if result:
         with st.container():  # there even when empty, so that the viewer keeps its place
+            saving.bar(tray, None if outdated else result)
             if outdated:
                 say_outdated(tray)
         answer.show(model, tray, result)
         st.header("Photos", anchor=False)
         take_in(tray, "Add photos of the same lesion: JPEG, PNG, WebP or DICOM")
     else:
-        st.title("Examine a lesion", anchor=False)
+        opening.show(tray)
+        st.title("Add a visit" if tray.opened else "Examine a lesion", anchor=False)
         if tray.failure:
             st.error(tray.failure)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            if not tray.items:
+            if not tray.items and not tray.opened:
                 invite()
             take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG, WebP or DICOM")
-        if not tray.items:
+        if not tray.items and not tray.opened:
             with right:
                 examples.offer(tray)
         viewer.preload()
@@ -52,6 +64,7 @@ def take_in(tray: Tray, label: str) -> None:
         label=label,
         limit=most.max_photos,
         max_bytes=most.max_upload_bytes,
+        most=most.max_session_bytes,
     )
     uploads.refusals(tray)
 
@@ -75,9 +88,9 @@ def say_outdated(tray: Tray) -> None:
             listing.analyse(tray, "Analyse again", key="analyse-again")
 
 
-guard.require(CLINICIAN)
+who = guard.require(CLINICIAN).actor
 try:
-    examine(serving.model(), serving.case_mix(), trays.current())
+    examine(serving.model(), serving.case_mix(), opening.follow(who))
 except InvalidModel as error:
     st.error(f"DermTrace has no model to use. {error}")
 except InvalidCaseMix as error:

@@ -22,8 +22,9 @@ def photos(tray: Tray, *, action: str) -> None:
             analyse(tray, action, key="analyse")
         else:
             st.markdown(f"**{count(len(tray.items), 'photo')}**", width="content")
-        if tray.items:
-            st.button("All taken today", on_click=tray.date, args=(datetime.date.today(),))
+        if tray.new:
+            label = "All new taken today" if tray.opened else "All taken today"
+            st.button(label, on_click=tray.date, args=(datetime.date.today(),))
         if tray.items and tray.dates:
             st.button("Put the dates back", on_click=tray.undo_date, key="undo-date")
         if tray.removed:
@@ -66,6 +67,9 @@ def _one(tray: Tray, item: Item, place: int) -> None:
         st.caption(markdown(item.name))
         for warning in item.photo.warnings:
             st.caption(f":material/warning: {markdown(warning)}")
+        if item.kept:
+            st.caption(f"{long_date(item.taken_on) or 'Day not known'}, on the lesion")
+            return
         _date(item, photo)
         if tray.undated and len(tray.items) > 1:
             _place(tray, item, place)

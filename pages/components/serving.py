@@ -1,4 +1,4 @@
-"""What all sessions share: settings, records, the model, the readers of photos, and the cores."""
+"""What all sessions share: settings, records, originals, the model, readers of photos, cores."""
 
 import os
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ import settings
 from records.database import Database
 from records.schema import open_database
 from records.snapshot import keep_in
+from records.store import Store, open_store
 from skinmodel import casemix, registry
 from skinmodel.bundle import Model, load_model
 from skinmodel.casemix import CaseMix
@@ -53,6 +54,16 @@ def database() -> Database:
 @st.cache_resource(show_spinner=False)
 def _database(url: str) -> Database:
     return open_database(url, before_migration=keep_in(settings.load().backups_url))
+
+
+def store() -> Store:
+    """Where the original photos are kept."""
+    return _store(settings.load().photos_url)
+
+
+@st.cache_resource(show_spinner=False)
+def _store(url: str) -> Store:
+    return open_store(url)
 
 
 def release(files: Iterable[UploadedFile]) -> None:

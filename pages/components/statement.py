@@ -1,19 +1,42 @@
 """What the clinician may state of patient and lesion: it changes no number, only what is said."""
 
+import datetime
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from pages.components.tray import Tray
-from skinmodel.evidence import PHOTOTYPES, SITES
+from records.lesions import Lesion
+from records.patients import Patient
+from skinmodel.evidence import PHOTOTYPES, SITES, Stated
 
 OLDEST = 120
+PLACES = {  # ISIC's sites in the words of a model's card
+    "anterior torso": "trunk",
+    "head/neck": "head or neck",
+    "lateral torso": "trunk",
+    "lower extremity": "arm or leg",
+    "oral/genital": "mucosa",
+    "posterior torso": "trunk",
+    "upper extremity": "arm or leg",
+}
 WIDTH = 300  # pixels: the answer beside the photo stays in sight
 WHY = (
     "Optional. It enters no calculation; it shows whether this lesion lies outside what the model"
     " was tested on."
 )
+
+
+def known(patient: Patient, lesion: Lesion) -> Stated:
+    """What the records say of an open lesion; ISIC's palms/soles leaves the site open."""
+    fields = patient.fields
+    born = fields.year_of_birth
+    return Stated(
+        phototype=PHOTOTYPES[fields.phototype - 1] if fields.phototype else None,
+        site=PLACES.get(lesion.fields.site),
+        age=datetime.date.today().year - born if born else None,
+    )
 
 
 def ask(tray: Tray) -> None:

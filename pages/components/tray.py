@@ -1,4 +1,4 @@
-"""The photos of one lesion under examination: in the session's memory, and nowhere else."""
+"""The photos of one lesion under examination, in the session's memory until they are saved."""
 
 import datetime
 import hashlib
@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from records.lesions import Lesion
+from records.patients import Patient
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.bundle import Model
 from skinmodel.casemix import CaseMix
@@ -27,6 +29,8 @@ class Item:
     photo: Photo
     name: str
     taken_on: datetime.date | None
+    data: bytes = field(default=b"", repr=False)  # the file as uploaded, until it is kept
+    kept: bool = False  # on the open lesion already: its day is the visit's
     edition: int = 0  # a new one gives the date's widget a new value
 
 
@@ -45,7 +49,7 @@ class Result:
     """An analysis with what has to be said beside it, fixed on the day it was made."""
 
     analysis: Analysis
-    made_on: datetime.date
+    made_at: datetime.datetime
     remarks: tuple[Remark, ...]  # a photo's name, and what is to be known about it
     refused: tuple[Refusal, ...]
     drawn: bool
@@ -53,15 +57,30 @@ class Result:
     views: dict[tuple[int, bool], dict[str, Any]] = field(default_factory=dict)  # by what is seen
 
     @property
+    def made_on(self) -> datetime.date:
+        """The day it was made where the server stands."""
+        return self.made_at.astimezone().date()
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """All that has to be said beside the result."""
         return (*self.analysis.warnings, *(f"{name}: {text}" for name, text in self.remarks))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The lesion whose photos these are."""
+
+    patient: Patient
+    lesion: Lesion
 
 
 @dataclass
 class Tray:
     """The photos, what was refused, and the results computed for them so far."""
 
+    opened: Opened | None = None
+    saved: dict[str, str] = field(default_factory=dict)  # what a save said, by its result's mark
     items: list[Item] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     removed: tuple[int, Item] | None = None
@@ -77,17 +96,26 @@ class Tray:
     revealed: set[str] = field(default_factory=set)  # marks of refused results, shown all the same
     stated: Stated = field(default_factory=Stated)
 
-    def add(self, photo: Photo, name: str, taken_on: datetime.date | None) -> None:
+    def add(
+        self,
+        photo: Photo,
+        name: str,
+        taken_on: datetime.date | None,
+        *,
+        data: bytes = b"",
+        kept: bool = False,
+    ) -> None:
         """Takes a photo in, or refuses it where its file is there already."""
         twin = next((i for i in self.items if i.photo.sha256 == photo.sha256), None)
         if twin:
             known = f" as {twin.name}" if twin.name != name else ""
             day = f" ({long_date(twin.taken_on)})" if twin.taken_on else ""
-            self.refuse(name, f"Already among the photos{known}{day}.", missing=0)
+            where = "on this lesion" if twin.kept else "among the photos"
+            self.refuse(name, f"Already {where}{known}{day}.", missing=0)
             return
         self._forget(name)
         self.numbers += 1
-        self.items.append(Item(self.numbers, photo, name, taken_on))
+        self.items.append(Item(self.numbers, photo, name, taken_on, data, kept))
 
     def refuse(self, name: str, reason: str, *, missing: int = 1) -> None:
         """Notes files that are not taken, in place of an earlier attempt of that name."""
@@ -125,9 +153,9 @@ class Tray:
         self.items.insert(place - 1, item)
 
     def date(self, taken_on: datetime.date | None) -> None:
-        """Gives every photo the same date; `undo_date` gives each its own back."""
-        self.dates = {item.number: item.taken_on for item in self.items}
-        for item in self.items:
+        """Gives every new photo the same date; `undo_date` gives each its own back."""
+        self.dates = {item.number: item.taken_on for item in self.new}
+        for item in self.new:
             item.taken_on = taken_on
             item.edition += 1
 
@@ -144,6 +172,16 @@ class Tray:
         """The photos as a result numbers them: by date, or as they were put where none has one."""
         latest = datetime.date.max  # the undated beside dated ones take no part, and come last
         return sorted(self.items, key=lambda item: item.taken_on or latest)
+
+    @property
+    def new(self) -> list[Item]:
+        """The photos that are on no lesion yet."""
+        return [item for item in self.items if not item.kept]
+
+    @property
+    def size(self) -> int:
+        """Bytes of files that wait for being saved."""
+        return sum(len(item.data) for item in self.items)
 
     @property
     def undated(self) -> bool:
@@ -175,8 +213,8 @@ class Tray:
         remarks = tuple((item.name, text) for item in self.items for text in item.photo.warnings)
         refused = tuple(refusal for refusal in self.refused if refusal.missing)
         mark = hashlib.sha256(repr(key).encode()).hexdigest()[:8]
-        today = datetime.date.today()
-        self.results[key] = Result(analysis, today, remarks, refused, self.drawn, mark)
+        now = datetime.datetime.now(datetime.UTC)
+        self.results[key] = Result(analysis, now, remarks, refused, self.drawn, mark)
         self.shown = key
         while len(self.results) > KEPT_RESULTS:
             del self.results[next(k for k in self.results if k != key)]
@@ -190,5 +228,11 @@ def current() -> Tray:
 
 
 def clear() -> None:
-    """Starts with an empty tray, and an empty uploader."""
-    st.session_state["tray"] = Tray(uploader=current().uploader + 1)
+    """Starts with an empty tray, and an empty uploader; no lesion is open."""
+    st.query_params.pop("lesion", None)
+    put(Tray(uploader=current().uploader + 1))
+
+
+def put(tray: Tray) -> None:
+    """Makes a tray this session's."""
+    st.session_state["tray"] = tray

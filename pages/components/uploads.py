@@ -17,13 +17,18 @@ LISTED = 5  # refusals shown in full; more become a table
 ROWS = 12  # of a table; a longer one scrolls
 TABLE_HEIGHT = 480  # pixels
 KEPT = (
-    "Photos stay in this session's memory. Nothing is stored;"
-    " closing or reloading the page forgets them."
+    "Photos stay in this session's memory. Nothing is stored until you save it to a lesion;"
+    " closing or reloading the page forgets the rest."
 )
 
 
-def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: int) -> None:
-    """The uploader; reads new files one by one, showing how far it is, and can be cancelled."""
+def receive(
+    tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: int, most: int
+) -> None:
+    """The uploader; reads new files one by one, showing how far it is, and can be cancelled.
+
+    `limit` counts photos; no file is larger than `max_bytes`, and all new ones than `most`.
+    """
     for name in oversize.names(max_bytes):
         reason = f"This file is larger than {max_bytes >> 20} MB."
         tray.refuse(display_name(name), reason)
@@ -45,26 +50,29 @@ def receive(tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: 
         for place, file in enumerate(new):
             progress.progress(place / len(new), f"Reading file {place + 1} of {len(new)}")
             if len(tray.items) >= limit:
-                _refuse_rest(tray, len(new) - place, limit)
+                _refuse_rest(tray, len(new) - place, f"The limit is {limit} photos of one lesion.")
+                break
+            if tray.size + file.size > most:
+                _refuse_rest(tray, len(new) - place, f"The limit is {most >> 20} MB together.")
                 break
             _take(tray, file, decoder)
     _empty(tray, files)
-    tray.wanted = len(tray.items) == 1  # nothing else to ask: one photo needs no date
+    tray.wanted = len(tray.items) == len(tray.new) == 1  # nothing else to ask: no date is needed
     st.rerun()
 
 
 def _take(tray: Tray, file: UploadedFile, decoder: Decoder) -> None:
     name = display_name(file.name)
     try:
-        photo = decoder.read(file.getvalue(), name=name)
-        tray.add(photo, name, photo.taken_on)
+        data = file.getvalue()
+        photo = decoder.read(data, name=name)
+        tray.add(photo, name, photo.taken_on, data=data)
     except InvalidImage as refusal:
         tray.refuse(name, str(refusal))
     tray.seen.add(file.file_id)
 
 
-def _refuse_rest(tray: Tray, rest: int, limit: int) -> None:
-    reason = f"The limit is {limit} photos of one lesion."
+def _refuse_rest(tray: Tray, rest: int, reason: str) -> None:
     tray.refuse(count(rest, "further file"), reason, missing=rest)
 
 
