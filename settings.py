@@ -37,7 +37,8 @@ class Settings:
     backup_passphrase: str = field(repr=False)
     public_url: str  # of the reverse proxy that brings visitors by HTTPS, "" where there is none
     oidc: Oidc | None
-    max_upload_bytes: int
+    max_upload_bytes: int  # of a photo
+    max_archive_bytes: int  # of a ZIP of photos
     max_session_bytes: int
     max_photos: int
     max_analysis_seconds: float
@@ -59,8 +60,9 @@ def load() -> Settings:
         backup_passphrase=_text("SKIN_BACKUP_PASSPHRASE"),
         public_url=_public_url(),
         oidc=_oidc(),
-        # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_upload_bytes=25 * 1024 * 1024,
+        # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
+        max_archive_bytes=200 * 1024 * 1024,
         max_session_bytes=1024 * 1024 * 1024,  # uploads that one signed-in browser may hold here
         max_photos=200,
         # Two hundred photos take about ten on one slow core; more than this is no answer any more.

@@ -64,6 +64,7 @@ def take_in(tray: Tray, label: str) -> None:
         label=label,
         limit=most.max_photos,
         max_bytes=most.max_upload_bytes,
+        max_archive=most.max_archive_bytes,
         most=most.max_session_bytes,
     )
     uploads.refusals(tray)

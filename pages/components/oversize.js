@@ -3,6 +3,7 @@
 // large to arrive.
 
 const UPLOADER = '[data-testid="stFileUploader"]';
+const ARCHIVES = '[class*="st-key-archive-"]';
 const listeners = new WeakMap();
 
 export default function (component) {
@@ -11,16 +12,17 @@ export default function (component) {
   const listening = new AbortController();
   listeners.set(parentElement, listening);
 
-  const report = (files) => {
-    const large = [...files].filter((file) => file.size > data.limit).map((file) => file.name);
-    if (large.length) setTriggerValue("names", large);
+  const report = (target, files) => {
+    const limit = target.closest(ARCHIVES) ? data.archive : data.limit;
+    const large = [...files].filter((file) => file.size > limit);
+    if (large.length) setTriggerValue("names", large.map((file) => [file.name, limit]));
   };
   const options = { capture: true, signal: listening.signal };
   document.addEventListener("change", (event) => {
-    if (event.target.closest(UPLOADER) && event.target.files) report(event.target.files);
+    if (event.target.closest(UPLOADER) && event.target.files) report(event.target, event.target.files);
   }, options);
   document.addEventListener("drop", (event) => {
-    if (event.target.closest(UPLOADER)) report(event.dataTransfer.files);
+    if (event.target.closest(UPLOADER)) report(event.target, event.dataTransfer.files);
   }, options);
   return () => listening.abort();
 }

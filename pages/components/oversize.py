@@ -13,7 +13,8 @@ def _component() -> Callable[..., Any]:
     return st.components.v2.component("dermtrace.oversize", js=script)
 
 
-def names(limit: int) -> tuple[str, ...]:
-    """Names, as given, of the files over `limit` bytes that were just dropped or chosen."""
-    found = _component()(key="oversize", data={"limit": limit}, on_names_change=lambda: None)
-    return tuple(str(name) for name in found.names or ())
+def names(*, photo: int, archive: int) -> tuple[tuple[str, int], ...]:
+    """(name as given, limit in bytes) of the files above it that were just dropped or chosen."""
+    limits = {"limit": photo, "archive": archive}
+    found = _component()(key="oversize", data=limits, on_names_change=lambda: None)
+    return tuple((str(name), int(limit)) for name, limit in found.names or ())

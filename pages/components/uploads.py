@@ -1,6 +1,8 @@
 """Taking photos in: the uploader, and what became of each file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -8,9 +10,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from pages.components import oversize, serving
 from pages.components.tray import Tray
 from pages.components.words import count, markdown
+from records.claims import Claim, compare
+from skinmodel.archives import InvalidArchive, is_archive, open_archive, unpack
 from skinmodel.decoder import Decoder
 from skinmodel.filenames import display_name
-from skinmodel.images import InvalidImage
+from skinmodel.images import InvalidImage, Photo
 
 ICON = ":material/warning:"
 LISTED = 5  # refusals shown in full; more become a table
@@ -20,27 +24,58 @@ KEPT = (
     "Photos stay in this session's memory. Nothing is stored until you save it to a lesion;"
     " closing or reloading the page forgets the rest."
 )
+ANOTHER = (
+    "This DICOM file names another patient than those already here."
+    " The photos of one examination are of one lesion."
+)
+OTHER_RECORD = "Open the right record, or correct this one, and add the photo again."
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A file that was given, by itself or in a ZIP; `mark` tells it from all others."""
+
+    mark: str
+    name: str
+    size: int
+    read: Callable[[], bytes]
 
 
 def receive(
-    tray: Tray, decoder: Decoder, *, label: str, limit: int, max_bytes: int, most: int
+    tray: Tray,
+    decoder: Decoder,
+    *,
+    label: str,
+    limit: int,
+    max_bytes: int,
+    max_archive: int,
+    most: int,
 ) -> None:
-    """The uploader; reads new files one by one, showing how far it is, and can be cancelled.
+    """The uploaders; reads new files one by one, showing how far it is, and can be cancelled.
 
-    `limit` counts photos; no file is larger than `max_bytes`, and all new ones than `most`.
+    `limit` counts photos; no photo is larger than `max_bytes`, no ZIP than `max_archive`, and all
+    new photos together than `most`.
     """
-    for name in oversize.names(max_bytes):
-        reason = f"This file is larger than {max_bytes >> 20} MB."
-        tray.refuse(display_name(name), reason)
+    for name, size in oversize.names(photo=max_bytes, archive=max_archive):
+        tray.refuse(display_name(name), f"This file is larger than {size >> 20} MB.")
     files = st.file_uploader(
         label,
         accept_multiple_files=True,
         key=f"photos-{tray.uploader}",
+        max_upload_size=max_bytes >> 20,
     )
     st.caption(KEPT)
-    new = [file for file in files if file.file_id not in tray.seen]
+    with st.expander("Photos in a ZIP file"):
+        files += st.file_uploader(
+            "ZIP files of photos of this lesion",
+            type="zip",
+            accept_multiple_files=True,
+            key=f"archive-{tray.uploader}",
+            max_upload_size=max_archive >> 20,
+        )
     if not files:
         return
+    new = [one for one in _incoming(tray, files, max_bytes) if one.mark not in tray.seen]
     if new:
         if tray.drawn:
             tray.replace(drawn=False)
@@ -61,15 +96,45 @@ def receive(
     st.rerun()
 
 
-def _take(tray: Tray, file: UploadedFile, decoder: Decoder) -> None:
-    name = display_name(file.name)
+def _incoming(tray: Tray, files: Sequence[UploadedFile], most: int) -> Iterator[Incoming]:
+    """The files given, those in a ZIP each by itself; a ZIP that is unsafe is refused whole."""
+    for file in files:
+        data, name = file.getvalue(), display_name(file.name)
+        if not is_archive(data):
+            yield Incoming(file.file_id, name, file.size, file.getvalue)
+            continue
+        try:
+            for place, member in enumerate(open_archive(data)):
+                read = partial(unpack, data, member, most=most)
+                mark, inner = f"{file.file_id}/{place}", display_name(member.name)
+                yield Incoming(mark, inner, min(member.size, most), read)
+        except InvalidArchive as refusal:
+            tray.refuse(name, str(refusal))
+
+
+def _take(tray: Tray, file: Incoming, decoder: Decoder) -> None:
     try:
-        data = file.getvalue()
-        photo = decoder.read(data, name=name)
-        tray.add(photo, name, photo.taken_on, data=data)
+        data = file.read()
+        photo = decoder.read(data, name=file.name)
+        _refuse_another(tray, photo)
+        tray.add(photo, file.name, photo.taken_on, data=data)
     except InvalidImage as refusal:
-        tray.refuse(name, str(refusal))
-    tray.seen.add(file.file_id)
+        tray.refuse(file.name, str(refusal))
+    tray.seen.add(file.mark)
+
+
+def _refuse_another(tray: Tray, photo: Photo) -> None:
+    """InvalidImage where a file's own words contradict the open record, or the photos there."""
+    facts = photo.dicom
+    if not facts:
+        return
+    if tray.opened:
+        claim = Claim(facts.patient_id, facts.patient_name, facts.born_on, facts.sex)
+        if differences := compare(claim, tray.opened.patient.fields).differences:
+            raise InvalidImage(" ".join((*differences, OTHER_RECORD)))
+    known = {item.photo.dicom.patient_id for item in tray.items if item.photo.dicom}
+    if facts.patient_id and known - {facts.patient_id, ""}:
+        raise InvalidImage(ANOTHER)
 
 
 def _refuse_rest(tray: Tray, rest: int, reason: str) -> None:

@@ -47,7 +47,7 @@ def photo(name: str, seed: int, taken_on: date | None = None) -> FilePayload:
 
 
 def give(page: Page, *files: FilePayload) -> None:
-    page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(list(files))
+    page.locator("[class*=st-key-photos-] input[type=file]").set_input_files(list(files))
 
 
 def answered(page: Page) -> None:
@@ -242,7 +242,7 @@ def test_a_file_too_large_to_arrive_is_named(page: Page, tmp_path) -> None:
     large, small = tmp_path / "large scan.jpg", tmp_path / "small.jpg"
     large.write_bytes(b"\xff\xd8" + bytes(26 * 1024 * 1024))
     small.write_bytes(photo("small.jpg", 4)["buffer"])
-    uploader = page.locator("[data-testid=stFileUploader] input[type=file]")
+    uploader = page.locator("[class*=st-key-photos-] input[type=file]")
     uploader.set_input_files([large, small])
     answered(page)
     refused = page.get_by_text("large scan.jpg: This file is larger than 25 MB.")

@@ -6,6 +6,7 @@ import datetime
 import io
 import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -437,3 +438,26 @@ def test_many_visits_are_turned_over_like_pages(page: AppTest, analyses: list[in
     assert view
     assert [photo["index"] for photo in view["photos"]] == [24, 25]
     assert analyses == [26]
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def test_photos_in_a_zip_are_taken_one_by_one(page: AppTest) -> None:
+    photos = zipped(("a/1.jpg", jpeg(1)), ("a/2.jpg", jpeg(2)), ("notes.txt", b"Jane Doe"))
+    upload(page, ("photos.zip", photos))
+    assert "Analyse 2 photos" in labels(page)
+    said = page.warning[0].value.replace("\\", "")
+    assert "notes.txt: This file is not a supported image." in said
+
+
+def test_an_unsafe_zip_is_refused_whole(page: AppTest) -> None:
+    upload(page, ("photos.zip", zipped(("1.jpg", jpeg(1)), ("../2.jpg", jpeg(2)))))
+    said = page.warning[0].value.replace("\\", "")
+    assert "photos.zip: This ZIP contains a path that leads elsewhere (2.jpg)" in said
+    assert not any(label.startswith("Analyse") for label in labels(page))

@@ -1,0 +1,260 @@
+"""ZIP files of photos (APPNOTE 6.3): measured through and through before anything of one is used.
+
+Only the central directory is believed, and only where local headers and data agree with it. What
+a member unpacks to is counted while it unpacks; it never gets more room than it has asked for.
+"""
+
+import re
+import stat
+import struct
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from skinmodel.filenames import display_name
+
+SUFFIX = ".zip"
+MAX_BYTES = 200 << 20  # of the ZIP itself
+MAX_MEMBERS = 1000
+MAX_TOTAL = 600 << 20  # bytes of all members unpacked
+MAX_RATIO = 100  # unpacked to packed; deflate gives at most 1032, photos at most about 10
+SMALL = 1 << 20  # bytes unpacked below which the ratio does not matter
+_CHUNK = 1 << 18
+_END = struct.Struct("<4s4H2IH")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_LOCAL = struct.Struct("<4s5H3I2H")
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".jar")
+_MAGICS = (
+    b"PK\3\4",
+    b"PK\5\6",
+    b"7z\xbc\xaf\x27\x1c",
+    b"Rar!\x1a\7",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+)
+_LEFT_BY_SYSTEMS = re.compile(r"(^|/)(__MACOSX/|\.(?!/)|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
+
+DAMAGED = "This ZIP is damaged or incomplete. Please make it anew."
+EMPTY = "This ZIP contains no files."
+TOO_LARGE = f"This ZIP is larger than {MAX_BYTES >> 20} MB."
+TOO_MANY = f"This ZIP contains more than {MAX_MEMBERS:,} files. Please make several."
+TOO_MUCH = f"This ZIP unpacks to more than {MAX_TOTAL >> 20} MB. Please make several."
+BOMB = "This ZIP unpacks to far more than its size, as no photos do, and was refused."
+OVERLAP = "This ZIP's files lie on top of each other: it was made to do harm, and was refused."
+FORGED = "This ZIP says something else about its files than they are, and was refused."
+ENCRYPTED = "This ZIP is encrypted. Please make one without a password."
+NESTED = "This ZIP contains another archive ({}). Please unpack it and add the photos."
+PATHS = "This ZIP contains a path that leads elsewhere ({}), and was refused."
+LINKS = "This ZIP contains a link or device instead of a file ({}), and was refused."
+TWICE = "This ZIP contains two files of one name ({}), and was refused."
+METHOD = "This ZIP is packed in a way that cannot be read here. Please make an ordinary ZIP."
+
+
+class InvalidArchive(ValueError):
+    """A ZIP that is refused as a whole; its text is one plain sentence."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file in a ZIP: its name as given, where it and its packed data begin, and its sizes."""
+
+    name: str
+    begin: int
+    start: int
+    packed: int
+    size: int
+    checksum: int
+    deflated: bool
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether a file begins as ZIP files do, empty ones too."""
+    return data[:4] in (b"PK\3\4", b"PK\5\6")
+
+
+def open_archive(data: bytes) -> tuple[Member, ...]:
+    """The files of a ZIP, without what systems leave there; InvalidArchive if any of it is unsafe.
+
+    Every member is unpacked once, a piece at a time and thrown away, so that nothing of a ZIP that
+    lies about one of its files is ever used.
+    """
+    if len(data) > MAX_BYTES:
+        raise InvalidArchive(TOO_LARGE)
+    try:
+        members = _members(data)
+    except (struct.error, IndexError) as error:
+        raise InvalidArchive(DAMAGED) from error
+    _refuse_doubles(members)
+    _refuse_overlaps(members)
+    total = 0
+    for member in members:
+        first = b""
+        for piece in _unpacked(data, member):
+            first = first or piece[:8]
+            total += len(piece)
+            if total > MAX_TOTAL:
+                raise InvalidArchive(TOO_MUCH)
+        if first.startswith(_MAGICS):
+            raise InvalidArchive(NESTED.format(display_name(member.name)))
+    kept = tuple(one for one in members if not _LEFT_BY_SYSTEMS.search(one.name))
+    if not kept:
+        raise InvalidArchive(EMPTY)
+    return kept
+
+
+def unpack(data: bytes, member: Member, *, most: int) -> bytes:
+    """A member of the ZIP that `open_archive` has found sound: at most `most` + 1 bytes of it.
+
+    That one byte more lets whoever reads it refuse it as too large.
+    """
+    parts, left = [], most + 1
+    for piece in _unpacked(data, member):
+        parts.append(piece[:left])
+        left -= len(parts[-1])
+        if not left:
+            break
+    return b"".join(parts)
+
+
+def _members(data: bytes) -> list[Member]:
+    at, stop, count = _directory(data)
+    members, end, declared = [], at, 0
+    for _ in range(count):
+        fields = _CENTRAL.unpack_from(data, end)
+        magic, _, _, flags, method, _, _, checksum, packed, size, *lengths = fields[:13]
+        attributes, offset = fields[15], fields[16]
+        if magic != b"PK\1\2":
+            raise InvalidArchive(DAMAGED)
+        raw = data[end + _CENTRAL.size :][: lengths[0]]
+        name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace")
+        end += _CENTRAL.size + sum(lengths)
+        _check(name, flags, method, attributes)
+        if 0xFFFFFFFF in (packed, size, offset):  # ZIP64, for which there is no need below 4 GB
+            raise InvalidArchive(METHOD)
+        declared += size
+        if declared > MAX_TOTAL:
+            raise InvalidArchive(TOO_MUCH)
+        if size > SMALL and size > MAX_RATIO * packed:
+            raise InvalidArchive(BOMB)
+        start = _start(data, offset, raw, flags, method, (checksum, packed, size))
+        if start + packed > at:
+            raise InvalidArchive(DAMAGED)
+        if name.endswith("/"):
+            if size:
+                raise InvalidArchive(FORGED)
+            continue
+        if name.lower().endswith(_ARCHIVES):
+            raise InvalidArchive(NESTED.format(display_name(name)))
+        members.append(Member(name, offset, start, packed, size, checksum, method == 8))
+    if end != stop:  # it lists more files than it says
+        raise InvalidArchive(FORGED)
+    return members
+
+
+def _directory(data: bytes) -> tuple[int, int, int]:
+    """Where the central directory begins and ends, and how many files it says it lists."""
+    for at in _ends(data):
+        _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(data, at)
+        if at + _END.size + comment != len(data):
+            continue  # these four bytes are part of a comment
+        if 0xFFFF in (disk, here, count) or count > MAX_MEMBERS or size > MAX_MEMBERS << 10:
+            raise InvalidArchive(TOO_MANY)
+        if not count:
+            raise InvalidArchive(EMPTY)
+        if disk or first_disk or here != count or start + size != at:
+            raise InvalidArchive(DAMAGED)
+        return start, at, count
+    raise InvalidArchive(DAMAGED)
+
+
+def _ends(data: bytes) -> Iterator[int]:
+    at, first = len(data), max(0, len(data) - _END.size - 0xFFFF)
+    while (at := data.rfind(b"PK\5\6", first, at)) >= 0:
+        if at + _END.size <= len(data):
+            yield at
+
+
+def _check(name: str, flags: int, method: int, attributes: int) -> None:
+    if flags & 0x2041:  # encrypted, strongly encrypted, with an encrypted directory
+        raise InvalidArchive(ENCRYPTED)
+    if method not in (0, 8):
+        raise InvalidArchive(METHOD)
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts or not parts[0] or re.match(r"[A-Za-z]:", name) or "\0" in name:
+        raise InvalidArchive(PATHS.format(display_name(name)))
+    kind = stat.S_IFMT(attributes >> 16)  # of Unix; none in ZIPs from other systems
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise InvalidArchive(LINKS.format(display_name(name)))
+
+
+def _start(
+    data: bytes, offset: int, name: bytes, flags: int, method: int, sizes: tuple[int, int, int]
+) -> int:
+    """Where a file's packed data start; its own header must say what the directory says."""
+    magic, _, own_flags, own_method, _, _, *own_sizes, length, extra = _LOCAL.unpack_from(
+        data, offset
+    )
+    if magic != b"PK\3\4":
+        raise InvalidArchive(DAMAGED)
+    at = offset + _LOCAL.size
+    follow = own_flags & 8  # checksum and sizes stand behind the data
+    if (
+        own_method != method
+        or (own_flags ^ flags) & 1
+        or data[at : at + length] != name
+        or (not follow and tuple(own_sizes) != sizes)
+    ):
+        raise InvalidArchive(FORGED)
+    return at + int(length) + int(extra)
+
+
+def _refuse_doubles(members: list[Member]) -> None:
+    seen: set[str] = set()
+    for member in members:
+        parts = re.split(r"[/\\]", unicodedata.normalize("NFC", member.name).casefold())
+        name = "/".join(part for part in parts if part not in ("", "."))
+        if name in seen:
+            raise InvalidArchive(TWICE.format(display_name(member.name)))
+        seen.add(name)
+
+
+def _refuse_overlaps(members: list[Member]) -> None:
+    end = 0
+    for member in sorted(members, key=lambda one: one.begin):
+        if member.begin < end:
+            raise InvalidArchive(OVERLAP)
+        end = member.start + member.packed
+
+
+def _unpacked(data: bytes, member: Member) -> Iterator[bytes]:
+    """A member's bytes in pieces; InvalidArchive as soon as they are not what was announced."""
+    engine = zlib.decompressobj(-zlib.MAX_WBITS) if member.deflated else None
+    end, size, checksum = member.start + member.packed, 0, 0
+    for at in range(member.start, end, _CHUNK):
+        packed = data[at : min(at + _CHUNK, end)]
+        while packed:
+            piece = packed
+            packed = b""
+            if engine:
+                try:
+                    piece = engine.decompress(piece, _CHUNK)
+                except zlib.error as error:
+                    raise InvalidArchive(DAMAGED) from error
+                packed = engine.unconsumed_tail
+            size += len(piece)
+            if size > member.size or (engine and engine.unused_data):
+                raise InvalidArchive(FORGED)
+            checksum = zlib.crc32(piece, checksum)
+            yield piece
+    while engine and not engine.eof and (piece := engine.decompress(b"", _CHUNK)):
+        size += len(piece)  # what the last packed bytes still held
+        if size > member.size:
+            raise InvalidArchive(FORGED)
+        checksum = zlib.crc32(piece, checksum)
+        yield piece
+    if size != member.size or (engine and (not engine.eof or engine.unused_data)):
+        raise InvalidArchive(FORGED)
+    if checksum != member.checksum:
+        raise InvalidArchive(DAMAGED)
