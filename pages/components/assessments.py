@@ -53,7 +53,9 @@ def one(assessment: Assessment, names: dict[str, str]) -> None:
             hide_index=True,
         )
         if len(result.codes) > 1:
-            st.write(f"Malignant in total {words.percent(result.malignancy[-1])}")
+            alerts = result.more.get("alerts") or [False]
+            line = ", above the alert line" if alerts[-1] else ""
+            st.write(f"Malignant in total {words.percent(result.malignancy[-1])}{line}.")
     if st.button("Show with photos and heat maps", key=f"show-{assessment.id}"):
         replay.show(assessment)
     who = markdown(names.get(assessment.account_id, "somebody"))

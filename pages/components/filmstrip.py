@@ -13,7 +13,7 @@ from records.visits import CONTACTS, POLARISATIONS, Visit, VisitFields
 from skinmodel.export import long_date
 
 PER_PAGE = 8
-WIDTH = 180  # pixels of a thumbnail
+WIDTH = 160  # pixels of a thumbnail: two side by side on a phone
 MONTH = 30.44  # days
 
 

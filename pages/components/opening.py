@@ -87,15 +87,17 @@ def load(actor: Actor, lesion_id: str, *, uploader: int) -> Tray:
     stated = statement.known(page.patient, page.lesion)
     tray = Tray(opened=Opened(page.patient, page.lesion), stated=stated, uploader=uploader)
     kept = [(one.visit.fields.day, photo) for one in page.visits for photo in one.photos]
-    with st.empty():
-        for place, (day, photo) in enumerate(kept):
-            if not place % 4:
-                st.progress(place / len(kept), f"Reading photo {place + 1} of {len(kept)}")
-            try:
-                data = photos.read(database, store, actor=actor, photo_id=photo.id)
-                tray.add(serving.decoder().read(data, name=photo.name), photo.name, day, kept=True)
-            except (RecordError, InvalidImage) as error:
-                tray.refuse(photo.name, str(error))
+    waiting = st.empty()
+    for place, (day, photo) in enumerate(kept):
+        if not place % 4:
+            waiting.progress(place / len(kept), f"Reading photo {place + 1} of {len(kept)}")
+        try:
+            data = photos.read(database, store, actor=actor, photo_id=photo.id)
+            read = serving.decoder().read(data, name=photo.name)
+            tray.add(read, photo.name, day, kept=True)
+        except (RecordError, InvalidImage) as error:
+            tray.refuse(photo.name, str(error))
+    waiting.empty()
     return tray
 
 
