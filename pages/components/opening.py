@@ -8,7 +8,7 @@ from pages.components.tray import Opened, Tray
 from pages.components.words import count, markdown
 from records import photos, series
 from records.actors import CLINICIAN, Actor
-from records.errors import RecordError
+from records.errors import NotFound, RecordError
 from records.series import LesionPage
 from skinmodel.images import InvalidImage
 
@@ -72,12 +72,28 @@ def follow(actor: Actor) -> Tray:
             return tray
         trays.put(tray)
         tray.wanted = st.session_state.pop(WANTED, None) == wanted and bool(tray.items)
-    elif wanted != opened:
-        if opened:
-            st.query_params["lesion"] = opened
-        else:
-            st.query_params.pop("lesion")
+        return tray
+    if tray.opened:
+        _refresh(actor, tray)
+    opened = tray.opened.lesion.id if tray.opened else None
+    if opened and wanted != opened:
+        st.query_params["lesion"] = opened
+    elif wanted and not opened:
+        st.query_params.pop("lesion")
     return tray
+
+
+def _refresh(actor: Actor, tray: Tray) -> None:
+    """Looks whose lesion it is now: it may have been moved or deleted meanwhile."""
+    assert tray.opened
+    try:
+        page = series.page(serving.database(), actor=actor, lesion_id=tray.opened.lesion.id)
+    except NotFound as error:
+        st.error(markdown(str(error)))
+        tray.items = tray.new
+        tray.opened, tray.shown = None, None
+    else:
+        tray.opened = Opened(page.patient, page.lesion)
 
 
 def load(actor: Actor, lesion_id: str, *, uploader: int) -> Tray:

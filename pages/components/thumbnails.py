@@ -26,8 +26,9 @@ def show(actor: Actor, photo_id: str | None, *, alt: str, width: int = 200) -> N
         st.image(small, width=width, alt=alt)
 
 
-# A photo's file never changes; who may see it is asked where its id comes from.
-@st.cache_data(show_spinner=False, max_entries=2000)
+# A photo's file never changes; who may see it is asked where its id comes from. What is erased is
+# out of memory, too, within the hour.
+@st.cache_data(show_spinner=False, max_entries=2000, ttl=3600)
 def _small(photo_id: str, _actor: Actor) -> bytes:
     original = photos.read(serving.database(), serving.store(), actor=_actor, photo_id=photo_id)
     picture = serving.decoder().read(original).picture

@@ -86,7 +86,7 @@ def test_a_lesion_over_two_visits_is_found_again(browser: Browser, tmp_path: Pat
         expect(page.get_by_text("Melanoma (histopathology).")).to_be_visible()
         address = page.url.removeprefix(server.address)
         page.get_by_role("link", name="Anna Berg").click()
-        press(page, "Sign out")
+        page.get_by_role("button", name="Sign out", exact=True).click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         context.close()
     with serve(models, tmp_path, roles=()) as server:

@@ -365,19 +365,17 @@ def test_a_failed_analysis_shows_no_result(
     assert len(page.date_input) == 2
 
 
-def test_an_analysis_that_never_ends_ends_in_no_result(
-    page: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_analysis_that_never_ends_ends_in_no_result(page: AppTest) -> None:
     load, release = settings.load, threading.Event()
-    monkeypatch.setattr(
-        serving, "limits", lambda: dataclasses.replace(load(), max_analysis_seconds=0.3)
-    )
-    monkeypatch.setattr(analysis, "analyse", lambda *_, **__: release.wait(30))
-    upload(page, ("a.jpg", jpeg(1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            serving, "limits", lambda: dataclasses.replace(load(), max_analysis_seconds=0.3)
+        )
+        patch.setattr(analysis, "analyse", lambda *_, **__: release.wait(30))
+        upload(page, ("a.jpg", jpeg(1)))
     release.set()
     assert page.error[0].value.startswith("No result - please try again. It took longer than")
     assert shown(page) is None
-    monkeypatch.undo()
     press(page, "Analyse 1 photo")
     assert shown(page) and not page.error
 

@@ -1,6 +1,7 @@
 """Patients, lesions and what is saved to them, run by Streamlit itself without a browser."""
 
 import datetime
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components import keeping, opening, saving, serving
 from pages.components.tray import Opened, Result, Tray
-from records import assessments, lesions, patients, photos, series
+from records import assessments, deletion, lesions, moves, patients, photos, series
 from records.actors import ADMIN
 from records.lesions import LesionFields
 from records.patients import PatientFields
@@ -107,6 +108,16 @@ def save(
     )
 
 
+def banner(page: AppTest) -> str:
+    """Whose record the page says is open."""
+    said = [
+        json.loads(one.proto.json)
+        for one in page.get("bidi_component")
+        if one.proto.component_name.endswith("banner")
+    ]
+    return str(said[0]["patient"])
+
+
 def kept(person: SignedIn, opened: Opened) -> series.LesionPage:
     database = serving.database()
     return series.page(database, actor=person.actor, lesion_id=opened.lesion.id)
@@ -184,6 +195,24 @@ def test_an_opened_lesion_brings_its_photos_and_refuses_them_twice(person: Signe
     page = open_page("examine", lesion=opened.lesion.id)
     assert "Analyse 1 photo" in labels(page)
     assert "12 Mar 2025, on the lesion" in says(page)
+
+
+def test_a_lesion_moved_or_deleted_meanwhile_is_never_shown_as_the_old_patients(
+    person: SignedIn,
+) -> None:
+    first, second = add_lesion(person), add_lesion(person, "4712")
+    save(person, *examined(jpeg(1, MARCH)), first)
+    page = open_page("examine", lesion=first.lesion.id)
+    assert banner(page).startswith("Patient 4711")
+    database, lesion_id = serving.database(), first.lesion.id
+    moves.move_lesion(
+        database, actor=person.actor, lesion_id=lesion_id, patient_id=second.patient.id
+    )
+    assert banner(page.run()).startswith("Patient 4712")
+    deletion.delete(database, actor=person.actor, kind="lesion", object_id=lesion_id)
+    page.run()
+    assert len(page.error) == 1 and "on the lesion" not in says(page)
+    assert "lesion" not in page.query_params
 
 
 def test_the_lesion_page_has_an_address_and_says_what_changed(person: SignedIn) -> None:
