@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from math import inf, nan
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +113,19 @@ def saved_config(folder: Path) -> TrainConfig:
 
 
 def finished(folder: Path) -> bool:
-    """Whether a run folder has its last epoch behind it, and the weights to show for it."""
+    """Whether a run folder has its last epoch behind it, and the weights to show for it.
+
+    A history that a kill left with half a line, or one too many, is not: training mends it first.
+    """
     if not all((folder / name).exists() for name in (CONFIG, BEST, HISTORY)):
         return False
-    lines = [json.loads(line) for line in (folder / HISTORY).read_text().splitlines()]
-    last = lines[-1] if lines else {}
-    return bool(last) and last["epoch"] >= read_object(folder / CONFIG).get("epochs", inf)
+    try:
+        epochs = [
+            json.loads(line)["epoch"] for line in (folder / HISTORY).read_text().splitlines()
+        ]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(epochs) and epochs[-1] == len(epochs) == read_object(folder / CONFIG).get("epochs")
 
 
 def new_network(
