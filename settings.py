@@ -65,7 +65,7 @@ def load() -> Settings:
         max_archive_bytes=200 * 1024 * 1024,
         max_session_bytes=1024 * 1024 * 1024,  # uploads that one signed-in browser may hold here
         max_photos=200,
-        # Two hundred photos, eight views each, take about 25 on one core; other people may share it.
+        # Two hundred photos, eight views each, take about 25 on one core that others may share.
         max_analysis_seconds=180,
     )
 

@@ -127,4 +127,5 @@ try:
         raise NotFound("No lesion is open.")
 except RecordError as error:
     st.error(str(error))
-    st.page_link("clinic/patients.py", label="Find a patient")
+    if st.button("Find a patient"):
+        st.switch_page("clinic/patients.py")

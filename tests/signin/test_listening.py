@@ -1,5 +1,7 @@
 """Beyond this machine the server listens encrypted or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import anyio
 import pytest
 from starlette.applications import Starlette
@@ -38,9 +40,15 @@ async def start(app: Listening) -> list[Message]:
     return sent
 
 
+def started(app: Listening) -> list[Message]:
+    """In a thread of its own: a browser's driver may keep an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(anyio.run, start, app).result()
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.7", "clinic.example", ""])
 def test_a_network_address_is_refused_with_a_sentence(address: str) -> None:
-    sent = anyio.run(start, listening(address))
+    sent = started(listening(address))
     assert sent == [{"type": "lifespan.startup.failed", "message": REFUSAL}]
 
 
@@ -55,7 +63,7 @@ def test_a_network_address_is_refused_with_a_sentence(address: str) -> None:
     ],
 )
 def test_this_machine_a_certificate_or_a_declared_proxy_are_served(app: Listening) -> None:
-    assert anyio.run(start, app)[0]["type"] == "lifespan.startup.complete"
+    assert started(app)[0]["type"] == "lifespan.startup.complete"
 
 
 def test_another_server_that_listens_elsewhere_is_refused_too() -> None:
