@@ -74,13 +74,13 @@ def read_isic(folder: Path, *, without_unknown: bool = False) -> Manifest:
     table = table.reindex(columns=list(COLUMNS), fill_value="").fillna("")
     odd = table["image"][~table["day"].str.fullmatch(r"-?\d{0,6}")]
     if len(odd):
-        raise InvalidData([f"The column day holds other than whole numbers: {_some(list(odd))}."])
+        raise InvalidData([f"The column day holds other than whole numbers: {some(list(odd))}."])
     if blank := int((table["lesion"] == "").sum()):
         notes.append(f"{blank} photos have no lesion id; each is counted as a lesion of its own.")
     table["lesion"] = table["lesion"].where(table["lesion"] != "", "photo " + table["image"])
     mixed = table.groupby("lesion")["diagnosis"].nunique()
     if conflicting := list(mixed[mixed > 1].index):
-        raise InvalidData([f"Lesions with two diagnoses: {_some(conflicting)}."])
+        raise InvalidData([f"Lesions with two diagnoses: {some(conflicting)}."])
     return Manifest(table, tuple(notes))
 
 
@@ -119,7 +119,7 @@ def _read_csv(
         unknown = [name for name in header if name not in (*needed, *optional)]
         for what, names in (("repeats", repeated), ("lacks", missing), ("has unknown", unknown)):
             if names:
-                problems.append(f"{path.name} {what} columns: {_some(names)}.")
+                problems.append(f"{path.name} {what} columns: {some(names)}.")
         if repeated or missing:
             return pd.DataFrame(columns=list(needed))
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
@@ -131,7 +131,7 @@ def _read_csv(
 def _refuse_repeats(table: pd.DataFrame, path: Path, problems: list[str]) -> None:
     repeated = table["image"][table["image"].duplicated()].unique()
     if len(repeated):
-        problems.append(f"{path.name} lists photos twice: {_some(list(repeated))}.")
+        problems.append(f"{path.name} lists photos twice: {some(list(repeated))}.")
 
 
 def _diagnoses(truth: pd.DataFrame, path: Path, problems: list[str]) -> pd.Series:
@@ -150,7 +150,7 @@ def _diagnoses(truth: pd.DataFrame, path: Path, problems: list[str]) -> pd.Serie
     ):
         if len(images):
             problems.append(
-                f"{path.name} has {len(images)} photos with {what}: {_some(list(images))}."
+                f"{path.name} has {len(images)} photos with {what}: {some(list(images))}."
             )
     return values.fillna(0).idxmax(axis=1) if len(values) else pd.Series(dtype=str)
 
@@ -167,16 +167,16 @@ def _paths(images: pd.Series, folder: Path, problems: list[str]) -> list[str]:
             missing.append(image)
         paths.append(str(path))
     if outside:
-        problems.append(f"{len(outside)} photo ids lead out of {folder.name}: {_some(outside)}.")
+        problems.append(f"{len(outside)} photo ids lead out of {folder.name}: {some(outside)}.")
     if missing:
         problems.append(
             f"{len(missing)} of {len(images)} photos are missing in {folder.name}: "
-            f"{_some(missing)}."
+            f"{some(missing)}."
         )
     return paths
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
     """The first few names, and how many more."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(repr(str(name))[1:-1] for name in names[:SHOWN]) + more
