@@ -99,7 +99,7 @@ class SecurityHeaders:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Loads the model and the pages, then takes all of it out of the garbage collector's rounds.
+    """Loads the models and the pages, then takes all of it out of the garbage collector's rounds.
 
     Streamlit collects garbage after every rerun; with torch imported that costs 270 ms each time,
     and a library that a page only imports later would be back in those rounds.
@@ -110,6 +110,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         log.info("Model %s is ready", serving.model().version)
     except InvalidModel as error:  # the page says so too; the server stays up to say it
         log.error("No usable model: %s", error)
+    try:
+        log.info("Outline model %s is ready", serving.outline_model().version)
+    except InvalidModel as error:
+        log.error("No usable outline model: %s", error)
     for module in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
         importlib.import_module(module.name)
     gc.collect()

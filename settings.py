@@ -31,6 +31,7 @@ class Settings:
 
     data_dir: Path
     models_dir: Path
+    outline_dir: Path  # of one outline model, which no promotion of a classifier moves
     database_url: str = field(repr=False)
     photos_url: str
     backups_url: str
@@ -54,6 +55,7 @@ def load() -> Settings:
     return Settings(
         data_dir=data_dir,
         models_dir=_folder("SKIN_MODELS_DIR", ROOT / "assets" / "models"),
+        outline_dir=_folder("SKIN_OUTLINE_DIR", ROOT / "assets" / "outline" / "1.0"),
         database_url=_text("SKIN_DATABASE_URL", f"sqlite:///{data_dir / 'records.sqlite'}"),
         photos_url=_text("SKIN_PHOTOS_URL", str(data_dir / "photos")),
         backups_url=_text("SKIN_BACKUPS_URL", str(data_dir / "backups")),

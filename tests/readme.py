@@ -54,7 +54,7 @@ def main(names: Sequence[str]) -> int:
         made = dict.fromkeys(names, sys.stdin.read().strip())
     else:
         try:
-            made = from_card(bundled_card()) | from_model()
+            made = from_card(bundled_card()) | from_outline(outline_card()) | from_model()
         except InvalidModel as error:
             print(error, file=sys.stderr)
             return 1
@@ -70,6 +70,18 @@ def bundled_card() -> dict[str, Any]:
     folder = registry.active(settings.load().models_dir)
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
     return card
+
+
+def outline_card() -> dict[str, Any]:
+    """The card of the outline model in use."""
+    folder = settings.load().outline_dir
+    card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    return card
+
+
+def from_outline(card: Mapping[str, Any]) -> dict[str, str]:
+    """The part that stands in an outline model's card, by its marker."""
+    return {"outline numbers": outline_numbers(card)}
 
 
 def from_model() -> dict[str, str]:
@@ -115,6 +127,21 @@ def predict() -> str:
         _printed(["predict", str(settings.ROOT / EXAMPLES), "--out", str(out)])
         text = out.read_text(encoding="utf-8").strip()
     return re.sub(r"\d\.\d{12}", lambda found: f"{float(found[0]):.{DECIMALS}f}", text)
+
+
+def outline_numbers(card: Mapping[str, Any]) -> str:
+    """How well the outlines agree with those drawn by people, in Markdown."""
+    numbers, splits = card["numbers"], card["splits"]
+    return "\n\n".join((
+        f"Outline model {card['version']}: trained on {splits['train']:,} photos, measured on"
+        f" {numbers['photos']:,} photos of {numbers['lesions']:,} lesions it never saw. Mean Dice"
+        f" overlap with the drawn outline {interval(numbers['mean_dice'])}, median"
+        f" {numbers['median_dice']:.3f}, 5th percentile {numbers['dice_5th_percentile']:.3f}.",
+        f"It calls {numbers['uncertain']} of these outlines uncertain, among them"
+        f" {numbers['poor_called_uncertain']} of the {numbers['poor']} with an overlap under"
+        f" {numbers['poor_under']}. The mean of the others is"
+        f" {numbers['mean_dice_where_sure']:.3f}. Uncertain outlines give no measures.",
+    ))
 
 
 def _printed(arguments: list[str]) -> str:

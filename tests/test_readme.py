@@ -123,6 +123,7 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         ("training", "cross-validate"),
         ("training", "tune"),
         ("training", "evaluate"),
+        ("training", "fit-outline"),
         ("records", "export"),
         ("records", "verify"),
     ):
@@ -176,8 +177,8 @@ def test_the_settings_example_is_understood() -> None:
 
 
 def test_numbers_and_limits_are_the_cards() -> None:
-    card = readme.bundled_card()
-    for name, content in readme.from_card(card).items():
+    parts = readme.from_card(readme.bundled_card()) | readme.from_outline(readme.outline_card())
+    for name, content in parts.items():
         assert readme.part(TEXT, name) == content, f"{name}: run make readme"
 
 

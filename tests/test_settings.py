@@ -13,6 +13,7 @@ def test_defaults_lie_in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = settings.load()
     assert loaded.data_dir == settings.ROOT / "var"
     assert loaded.models_dir == settings.ROOT / "assets" / "models"
+    assert loaded.outline_dir == settings.ROOT / "assets" / "outline" / "1.0"
 
 
 def test_folders_come_from_the_environment_and_are_absolute(

@@ -19,6 +19,8 @@ from skinmodel.bundle import Model, load_model
 from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Places
 from skinmodel.decoder import Decoder
+from skinmodel.outline_bundle import OutlineModel, load_outline_model
+from skinmodel.weights import InvalidModel
 
 limits = settings.load
 
@@ -32,6 +34,21 @@ def model() -> Model:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _model(folder: Path, changed_at: int) -> Model:
     return load_model(folder)
+
+
+def outline_model() -> OutlineModel:
+    """The outline model in use; InvalidModel with a sentence where there is none."""
+    folder = settings.load().outline_dir
+    try:
+        changed_at = (folder / "card.json").stat().st_mtime_ns
+    except OSError as error:
+        raise InvalidModel("There is no outline model, so nothing can be measured.") from error
+    return _outline_model(folder, changed_at)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _outline_model(folder: Path, changed_at: int) -> OutlineModel:
+    return load_outline_model(folder)
 
 
 @st.cache_resource(show_spinner=False)
