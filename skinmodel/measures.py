@@ -95,6 +95,18 @@ def touches_edge(mask: Mask) -> bool:
     return int(edge.sum()) > 4
 
 
+def contour(outline: Outline) -> Array:
+    """The outline's smooth border (N, 2) on the photo, where whole numbers are corners of pixels.
+
+    Empty if nothing was outlined.
+    """
+    if not outline.mask.any():
+        return np.zeros((0, 2))
+    left, top, right, _bottom = outline.frame
+    unit = (right - left) / outline.mask.shape[1]
+    return (_smooth_border(outline.mask) + 0.5) * unit + np.array([left, top])
+
+
 def _smooth_border(mask: Mask) -> Array:
     """The border as points (N, 2), of the mask blurred so that pixel steps do not count."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)

@@ -51,6 +51,15 @@ class Registration:
         return hypot(self.matrix[0, 0], self.matrix[1, 0]) if self.matrix is not None else 1.0
 
     @property
+    def placement(self) -> Array | None:
+        """The matrix for a canvas, where whole numbers are the corners of pixels."""
+        if self.matrix is None:
+            return None
+        middle = np.array([0.5, 0.5])
+        shift = self.matrix[:, 2] + middle - self.matrix[:, :2] @ middle
+        return np.column_stack([self.matrix[:, :2], shift])
+
+    @property
     def turned(self) -> float:
         """Degrees by which the photo is turned to fit, in (-180, 180]."""
         if self.matrix is None:

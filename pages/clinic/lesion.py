@@ -6,6 +6,7 @@ from pages.components import (
     assessments,
     banner,
     body,
+    compare,
     confirming,
     filmstrip,
     forms,
@@ -41,6 +42,7 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
             lesion_menu(page)
     if page.lesion.fields.history:
         st.text(page.lesion.fields.history)
+    comparison = st.container()
     filmstrip.show(actor, page)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -49,6 +51,8 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
         confirming.show(page)
         planning.show(page.lesion, page.plans)
     history.show(actor, page)
+    with comparison:  # last, so that all else stands there while it is made
+        compare.show(page)
 
 
 def lesion_menu(page: LesionPage) -> None:

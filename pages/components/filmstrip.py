@@ -4,8 +4,8 @@ import datetime
 
 import streamlit as st
 
-from pages.components import guard, moving, removing, saves, serving, thumbnails
-from pages.components.words import count, markdown, span
+from pages.components import guard, moving, pairs, removing, saves, serving, thumbnails
+from pages.components.words import count, interval, markdown, span
 from records import visits
 from records.actors import CLINICIAN, Actor
 from records.series import LesionPage, VisitPhotos
@@ -14,7 +14,6 @@ from skinmodel.export import long_date
 
 PER_PAGE = 8
 WIDTH = 160  # pixels of a thumbnail: two side by side on a phone
-MONTH = 30.44  # days
 
 
 def show(actor: Actor, page: LesionPage) -> None:
@@ -70,11 +69,8 @@ def _interval(before: VisitPhotos | None, one: VisitPhotos) -> str:
     days = before.visit.fields.day, one.visit.fields.day
     if days[0] is None or days[1] is None:
         return "Interval not known"
-    between = (days[1] - days[0]).days
-    if between < 2 * MONTH:
-        return f"{count(between, 'day')} later"
-    months = between / MONTH
-    return f"{months:.1f} months later" if months < 24 else f"{months / 12:.1f} years later"
+    text = f"{interval(days[0], days[1])} later"
+    return f"{text} (short-term interval)" if pairs.short_term(days[0], days[1]) else text
 
 
 def _settings(fields: VisitFields) -> str:

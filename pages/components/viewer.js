@@ -6,7 +6,6 @@ const MARKS = {
   "pre-malignant": "M6 0.3 L11.7 6 L6 11.7 L0.3 6 Z",
   "benign": "M6 1.5 a4.5 4.5 0 1 0 0.001 0 Z",
 };
-const FINE = 192; // pixels of the heat map's longer side once it is smoothed
 const FOLDED = 0.025; // shown as 2 % at most
 const FADE = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 180; // milliseconds
 const TOUCH = matchMedia("(hover: none)").matches; // no keys to name
@@ -53,7 +52,7 @@ class Viewer {
     this.data = data;
     this.pictures = data.photos.map(() => null);
     this.heats = new Map();
-    this.maps = data.maps ? Uint8Array.from(atob(data.maps.values), (c) => c.charCodeAt(0)) : null;
+    this.maps = data.maps ? bytes(data.maps.values) : null;
     clearTimeout(this.telling);
     this.heat = false;
     this.unfolded = false;
@@ -67,7 +66,7 @@ class Viewer {
     this.find(".rows").ariaHidden = !data.maps;
     this.root.classList.toggle("single", data.photos.length < 2);
     this.find(".basis").hidden = data.visits.length < 2;
-    this.find(".scale").style.background = `linear-gradient(90deg, ${data.colours.filter((_, i) => i % 17 === 0).map((c) => `rgb(${c})`).join(",")})`;
+    this.find(".scale").style.background = gradient(data.colours);
     this.buildStrip();
     this.refresh();
     this.bringIntoView();
@@ -309,54 +308,11 @@ class Viewer {
   heatOf() {
     const id = `${this.photo} ${this.code}`;
     if (!this.heats.has(id)) {
-      const [left, top, right, bottom] = this.data.photos[this.photo].frame;
-      const ratio = FINE / Math.max(right - left, bottom - top);
-      this.heats.set(id, smooth(this.values(), this.data.maps, this.data.colours,
-        Math.max(1, Math.round((right - left) * ratio)), Math.max(1, Math.round((bottom - top) * ratio))));
+      const { frame } = this.data.photos[this.photo];
+      this.heats.set(id, pictured(this.values(), this.data.maps, frame, this.data.colours));
     }
     return this.heats.get(id);
   }
-}
-
-// A coarse map as a smooth picture, as the exported overlay has it: bicubic, clear where low.
-function smooth(values, { height, width }, colours, wide, high) {
-  const canvas = make("canvas");
-  canvas.width = wide;
-  canvas.height = high;
-  const pen = canvas.getContext("2d");
-  const image = pen.createImageData(wide, high);
-  const across = weights(width, wide), down = weights(height, high);
-  const rows = Array.from({ length: height }, (_, row) => across.map((cells) =>
-    cells.reduce((sum, [cell, weight]) => sum + weight * values[row * width + cell], 0)));
-  for (let y = 0; y < high; y++) {
-    for (let x = 0; x < wide; x++) {
-      const sum = down[y].reduce((total, [cell, weight]) => total + weight * rows[cell][x], 0);
-      const value = Math.min(255, Math.max(0, Math.round(sum)));
-      image.data.set([...colours[value], value], 4 * (y * wide + x));
-    }
-  }
-  pen.putImageData(image, 0, 0);
-  return canvas;
-}
-
-// For each of `count` pixels, the cells it is made of and their shares (Keys' cubic, a = -0.5).
-function weights(cells, count) {
-  const cubic = (d) => d < 1 ? 1.5 * d ** 3 - 2.5 * d ** 2 + 1 : -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2;
-  return Array.from({ length: count }, (_, at) => {
-    const place = ((at + 0.5) / count) * cells - 0.5;
-    const near = [-1, 0, 1, 2].map((step) => Math.floor(place) + step)
-      .filter((cell) => cell >= 0 && cell < cells)
-      .map((cell) => [cell, cubic(Math.abs(cell - place))]);
-    const total = near.reduce((sum, [, weight]) => sum + weight, 0);
-    return near.map(([cell, weight]) => [cell, weight / total]);
-  });
-}
-
-function make(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  return element;
 }
 
 function makeRow() {

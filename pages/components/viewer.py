@@ -39,8 +39,13 @@ class Shown:
 
 @st.cache_resource(show_spinner=False)
 def _component() -> Callable[..., Any]:
-    sources = {kind: (HERE / f"viewer.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
-    return st.components.v2.component("dermtrace.viewer", **sources)
+    return st.components.v2.component("dermtrace.viewer", **sources("viewer"))
+
+
+def sources(name: str) -> dict[str, str]:
+    """HTML, CSS and script of a component that shows photos, with what such scripts share."""
+    parts = {kind: (HERE / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
+    return parts | {"js": (HERE / "heat.js").read_text("utf-8") + parts["js"]}
 
 
 def view(
@@ -118,7 +123,7 @@ def waiting(series: Series) -> dict[str, Any]:
     several = len(series.photos) > 1
     photos = [
         {
-            "source": _address(photo.picture) if photo is series.photos[-1] else "",
+            "source": address(photo.picture) if photo is series.photos[-1] else "",
             "thumbnail": _thumbnail(photo.picture),
             "label": long_date(photo.taken_on) or (f"Photo {place}" if several else ""),
             "alt": "Photo being analysed",
@@ -150,7 +155,7 @@ def photo_values(
 ) -> dict[str, Any]:
     """A picture as the browser takes it: inside the message, so that no address leads to it."""
     return {
-        "source": _address(picture),
+        "source": address(picture),
         "thumbnail": _thumbnail(picture),
         "label": label,
         "alt": alt,
@@ -161,10 +166,11 @@ def photo_values(
 def _thumbnail(picture: Image.Image) -> str:
     small = picture.copy()
     small.thumbnail(THUMBNAIL)
-    return _address(small)
+    return address(small)
 
 
-def _address(picture: Image.Image) -> str:
+def address(picture: Image.Image) -> str:
+    """A picture inside the message, so that no address leads to it."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=92)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,5 +1,6 @@
 """How shares, counts and foreign texts are written on every screen; dates are long_date's."""
 
+import datetime
 import math
 
 from records.actors import ADMIN, CLINICIAN
@@ -7,6 +8,7 @@ from records.actors import ADMIN, CLINICIAN
 ROLE_NAMES = {CLINICIAN: "Clinician", ADMIN: "Administrator"}
 DASH = "-"  # what is undefined
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+MONTH = 30.44  # days
 
 
 def percent(share: float) -> str:
@@ -24,6 +26,27 @@ def percent(share: float) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun: 1 photo, 3 photos."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def change(share: float) -> str:
+    """A signed change as +12 %; nothing rounds to a change that was not there."""
+    whole = round(share * 100)
+    sign = "+" if whole > 0 else "\N{MINUS SIGN}" if whole < 0 else ""
+    return f"{sign}{abs(whole)}{NARROW_SPACE}%"
+
+
+def at_least(share: float) -> str:
+    """An error or a limit as 6 %, rounded up: it is never shown smaller than it is."""
+    return f"{max(1, math.ceil(share * 100 - 1e-9))}{NARROW_SPACE}%"
+
+
+def interval(before: datetime.date, after: datetime.date) -> str:
+    """The time between two days: 12 days, 3.1 months, 2.5 years."""
+    days = (after - before).days
+    if days < 2 * MONTH:
+        return count(days, "day")
+    months = days / MONTH
+    return f"{months:.1f} months" if months < 24 else f"{months / 12:.1f} years"
 
 
 def span(start: int, length: int, total: int) -> str:

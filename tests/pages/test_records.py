@@ -2,13 +2,11 @@
 
 import datetime
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components import keeping, opening, saving, serving
@@ -24,34 +22,9 @@ from records.visits import VisitFields
 from skinmodel.analysis import analyse
 from tests import signing
 from tests.pages.test_examine import MAIN, jpeg, labels, says
-from tests.tiny import save_tiny_model
 
 KEY = "a-save-key-of-a-test"
 MARCH, JUNE = datetime.date(2025, 3, 12), datetime.date(2025, 6, 1)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("models")
-    save_tiny_model(folder)
-    st.cache_resource.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SKIN_MODELS_DIR", str(folder))
-        yield folder
-        serving.decoder().close()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def person(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign_in: Callable[..., None]
-) -> Iterator[SignedIn]:
-    """A clinician signed in to records of this test's own."""
-    monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path))
-    person = SignedIn("a-session", signing.add(serving.database()))
-    sign_in(person)
-    yield person
-    serving.database().close()
 
 
 def open_page(page: str, **address: str) -> AppTest:
