@@ -18,6 +18,7 @@ from pages.components import (
     opening,
     planning,
     removing,
+    reporting,
     saves,
     serving,
 )
@@ -26,19 +27,19 @@ from records import lesions, series
 from records.actors import CLINICIAN, Actor
 from records.errors import NotFound, RecordError
 from records.series import LesionPage
-from skinmodel.weights import InvalidModel
 
 
 def one_lesion(actor: Actor, lesion_id: str) -> None:
     """A lesion: its photos in time, what the model said, what was found, what is planned."""
     page = series.page(
-        serving.database(), actor=actor, lesion_id=lesion_id, model_sha256=model_in_use()
+        serving.database(), actor=actor, lesion_id=lesion_id, model_sha256=serving.model_sha256()
     )
     banner.show(page.patient, page.lesion)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(identity.lesion(page.lesion), anchor=False, width="content")
         with st.container(horizontal=True, horizontal_alignment="right"):
             opening.add_visit(page)
+            reporting.offer(page)
             lesion_menu(page)
     if page.lesion.fields.history:
         st.text(page.lesion.fields.history)
@@ -111,14 +112,6 @@ def one_patient(actor: Actor, patient_id: str) -> None:
         forms.lesion(patient, place=place, label=label)
     with right:
         lesionlist.show(actor, found)
-
-
-def model_in_use() -> str | None:
-    """The model's hash, by which assessments are outdated; None where there is no model."""
-    try:
-        return serving.model().sha256
-    except InvalidModel:
-        return None
 
 
 who = guard.require(CLINICIAN).actor

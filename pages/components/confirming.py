@@ -17,8 +17,13 @@ from skinmodel.export import long_date
 
 def words(known: Confirmation) -> str:
     """A confirmed diagnosis in a few words, safe in Markdown."""
+    return markdown(plain_words(known))
+
+
+def plain_words(known: Confirmation) -> str:
+    """The same where no Markdown is understood."""
     fields = known.fields
-    name = markdown(fields.other) if fields.code == OTHER else diagnosis(fields.code).name
+    name = fields.other if fields.code == OTHER else diagnosis(fields.code).name
     day = f", {long_date(fields.confirmed_on)}" if fields.confirmed_on else ""
     return f"{name} ({fields.method}{day})"
 

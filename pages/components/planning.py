@@ -22,13 +22,18 @@ NAMES = {
 
 def words(plan: Plan) -> str:
     """A plan in a few words, safe in Markdown: monitor, due 12 Mar 2025."""
+    return markdown(plain_words(plan))
+
+
+def plain_words(plan: Plan) -> str:
+    """The same where no Markdown is understood."""
     fields = plan.fields
     text = NAMES[fields.action].lower()
     if plan.done_on:
         text += f", done on {long_date(plan.done_on)}"
     elif fields.due_on:
         text += f", due {long_date(fields.due_on)}"
-    return text + (f" ({markdown(fields.note)})" if fields.note else "")
+    return text + (f" ({fields.note})" if fields.note else "")
 
 
 def show(lesion: Lesion, known: tuple[Plan, ...]) -> None:

@@ -31,6 +31,14 @@ def model() -> Model:
     return _model(folder, (folder / "card.json").stat().st_mtime_ns)
 
 
+def model_sha256() -> str | None:
+    """The hash of the model in use, by which assessments are outdated; None where there is none."""
+    try:
+        return model().sha256
+    except InvalidModel:
+        return None
+
+
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _model(folder: Path, changed_at: int) -> Model:
     return load_model(folder)
