@@ -18,6 +18,7 @@ pages = []
 if CLINICIAN in roles:
     pages += [
         st.Page("clinic/examine.py", title="Examine", default=True),
+        st.Page("clinic/today.py", title="Today's photos"),
         st.Page("clinic/patients.py", title="Patients"),
         # Opened from a patient, or by its own address.
         st.Page("clinic/lesion.py", title="Lesion", visibility="hidden"),
@@ -26,6 +27,7 @@ if ADMIN in roles:
     pages += [
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
         st.Page("admin/casemix.py", title="Case mix"),
+        st.Page("admin/preferences.py", title="Preferences"),
         st.Page("admin/audit.py", title="Audit log"),
     ]
 pages += [st.Page("clinic/model.py", title="Model")]

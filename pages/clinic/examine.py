@@ -6,6 +6,7 @@ from pages.components import (
     answer,
     examples,
     guard,
+    impression,
     listing,
     opening,
     saving,
@@ -25,6 +26,10 @@ from skinmodel.weights import InvalidModel
 def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
     """What there is to see first, then what can be added and changed."""
     if tray.wanted and tray.items:
+        if impression.needed(tray):
+            opening.show(tray)
+            impression.ask(tray)
+            return
         waiting.analyse(model, mix, tray)
     result = tray.results.get(tray.shown) if tray.shown else None
     outdated = result is not None and tray.key(model, mix) != tray.shown

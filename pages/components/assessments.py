@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import guard, opening, replay, serving, words
+from pages.components import guard, impression, opening, replay, serving, words
 from pages.components.words import count, markdown
 from records import accounts
 from records.actors import CLINICIAN
@@ -58,6 +58,8 @@ def one(assessment: Assessment, names: dict[str, str]) -> None:
             st.write(f"Malignant in total {words.percent(result.malignancy[-1])}{line}.")
     if st.button("Show with photos and heat maps", key=f"show-{assessment.id}"):
         replay.show(assessment)
+    if assessment.impression:
+        st.caption(impression.words(assessment.impression, names))
     who = markdown(names.get(assessment.account_id, "somebody"))
     st.caption(
         f"{DISCLAIMER}. From {count(len(result.photos), 'photo')} of"

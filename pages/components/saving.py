@@ -19,6 +19,7 @@ from pages.components.tray import Opened, Result, Tray
 from pages.components.words import count, markdown
 from records import series, visits
 from records.actors import CLINICIAN, Actor
+from records.assessments import Result as Kept
 from records.errors import RecordError
 from records.photos import KnownPhoto
 from records.series import NewVisit, Saved
@@ -116,7 +117,7 @@ def others(tray: Tray, opened: Opened) -> list[str]:
 def save(
     actor: Actor,
     tray: Tray,
-    result: Result,
+    result: Result | None,
     opened: Opened,
     *,
     how: VisitFields,
@@ -126,26 +127,33 @@ def save(
 ) -> Saved:
     """Hands over the new photos, by day, and the result unless the lesion has the very same."""
     database, lesion_id = serving.database(), opened.lesion.id
-    kept = keeping.result(result, tray.stated)
-    there = series.page(
-        database, actor=actor, lesion_id=lesion_id, model_sha256=kept.model_sha256
-    ).assessments
-    again = any(  # from another tab; from this one it is the same save, which happens once
-        not one.outdated
-        and (one.result.photos, one.result.prior) == (kept.photos, kept.prior)
-        and one.result.made_at != kept.made_at
-        for one in there
-    )
+    kept = keeping.result(result, tray.stated) if result else None
+    if kept and _is_there(actor, lesion_id, kept):
+        kept = None
     return series.save(
         database,
         serving.store(),
         actor=actor,
         lesion_id=lesion_id,
         new=new_visits(tray, how, day),
-        result=None if again else kept,
-        maps=None if again else keeping.maps(result.analysis),
+        result=kept,
+        maps=keeping.maps(result.analysis) if kept and result else None,
+        impression_id=tray.impression if kept else None,
         although_known=although_known,
         save_key=save_key,
+    )
+
+
+def _is_there(actor: Actor, lesion_id: str, kept: Kept) -> bool:
+    """Whether another tab has saved it; from this one it is the same save, which happens once."""
+    there = series.page(
+        serving.database(), actor=actor, lesion_id=lesion_id, model_sha256=kept.model_sha256
+    ).assessments
+    return any(
+        not one.outdated
+        and (one.result.photos, one.result.prior) == (kept.photos, kept.prior)
+        and one.result.made_at != kept.made_at
+        for one in there
     )
 
 
@@ -165,7 +173,7 @@ def settle(tray: Tray, result: Result, opened: Opened, saved: Saved) -> None:
     """The tray's photos are the lesion's now."""
     for item in tray.items:
         item.kept, item.data = True, b""
-    tray.opened = opened
+    tray.opened, tray.impression = opened, None
     tray.stated = statement.known(opened.patient, opened.lesion)
     said = ["Saved to this lesion." if saved.assessment_id else "This result was saved already."]
     said += [markdown(sentence) for sentence in saved.already]

@@ -95,6 +95,7 @@ class Tray:
     results: dict[Key, Result] = field(default_factory=dict)
     revealed: set[str] = field(default_factory=set)  # marks of refused results, shown all the same
     stated: Stated = field(default_factory=Stated)
+    impression: str | None = None  # the id of what the clinician thought before the result
 
     def add(
         self,

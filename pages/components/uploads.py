@@ -11,6 +11,7 @@ from pages.components import oversize, serving
 from pages.components.tray import Tray
 from pages.components.words import count, markdown
 from records.claims import Claim, compare
+from records.patients import Patient
 from skinmodel.archives import InvalidArchive, is_archive, open_archive, unpack
 from skinmodel.decoder import Decoder
 from skinmodel.filenames import display_name
@@ -50,11 +51,12 @@ def receive(
     max_bytes: int,
     max_archive: int,
     most: int,
+    of_one_lesion: bool = True,
 ) -> None:
     """The uploaders; reads new files one by one, showing how far it is, and can be cancelled.
 
     `limit` counts photos; no photo is larger than `max_bytes`, no ZIP than `max_archive`, and all
-    new photos together than `most`.
+    new photos together than `most`. Photos `of_one_lesion` may not name different patients.
     """
     for name, size in oversize.names(photo=max_bytes, archive=max_archive):
         tray.refuse(display_name(name), f"This file is larger than {size >> 20} MB.")
@@ -67,7 +69,7 @@ def receive(
     st.caption(KEPT)
     with st.expander("Photos in a ZIP file"):
         files += st.file_uploader(
-            "ZIP files of photos of this lesion",
+            f"ZIP files of photos{' of this lesion' * of_one_lesion}",
             type="zip",
             accept_multiple_files=True,
             key=f"archive-{tray.uploader}",
@@ -85,14 +87,17 @@ def receive(
         for place, file in enumerate(new):
             progress.progress(place / len(new), f"Reading file {place + 1} of {len(new)}")
             if len(tray.items) >= limit:
-                _refuse_rest(tray, len(new) - place, f"The limit is {limit} photos of one lesion.")
+                what = "of one lesion" if of_one_lesion else "at a time"
+                _refuse_rest(tray, len(new) - place, f"The limit is {limit} photos {what}.")
                 break
             if tray.size + file.size > most:
                 _refuse_rest(tray, len(new) - place, f"The limit is {most >> 20} MB together.")
                 break
-            _take(tray, file, decoder)
+            _take(tray, file, decoder, of_one_lesion)
     _empty(tray, files)
-    tray.wanted = len(tray.items) == len(tray.new) == 1  # nothing else to ask: no date is needed
+    tray.wanted = (
+        of_one_lesion and len(tray.items) == len(tray.new) == 1
+    )  # nothing else to ask: no date is needed
     st.rerun()
 
 
@@ -112,11 +117,12 @@ def _incoming(tray: Tray, files: Sequence[UploadedFile], most: int) -> Iterator[
             tray.refuse(name, str(refusal))
 
 
-def _take(tray: Tray, file: Incoming, decoder: Decoder) -> None:
+def _take(tray: Tray, file: Incoming, decoder: Decoder, of_one_lesion: bool) -> None:
     try:
         data = file.read()
         photo = decoder.read(data, name=file.name)
-        _refuse_another(tray, photo)
+        if of_one_lesion:
+            _refuse_another(tray, photo)
         tray.add(photo, file.name, photo.taken_on, data=data)
     except InvalidImage as refusal:
         tray.refuse(file.name, str(refusal))
@@ -128,13 +134,20 @@ def _refuse_another(tray: Tray, photo: Photo) -> None:
     facts = photo.dicom
     if not facts:
         return
-    if tray.opened:
-        claim = Claim(facts.patient_id, facts.patient_name, facts.born_on, facts.sex)
-        if differences := compare(claim, tray.opened.patient.fields).differences:
-            raise InvalidImage(" ".join((*differences, OTHER_RECORD)))
+    if tray.opened and (differences := contradictions(photo, tray.opened.patient)):
+        raise InvalidImage(" ".join((*differences, OTHER_RECORD)))
     known = {item.photo.dicom.patient_id for item in tray.items if item.photo.dicom}
     if facts.patient_id and known - {facts.patient_id, ""}:
         raise InvalidImage(ANOTHER)
+
+
+def contradictions(photo: Photo, patient: Patient) -> tuple[str, ...]:
+    """What a file says of its patient that is not so of this one, a sentence each."""
+    facts = photo.dicom
+    if not facts:
+        return ()
+    claim = Claim(facts.patient_id, facts.patient_name, facts.born_on, facts.sex)
+    return compare(claim, patient.fields).differences
 
 
 def _refuse_rest(tray: Tray, rest: int, reason: str) -> None:

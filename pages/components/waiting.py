@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.components import answer, serving, viewer
-from pages.components.tray import Tray
+from pages.components.tray import Result, Tray
 from pages.components.words import count
 from skinmodel import analysis
 from skinmodel.bundle import Model
@@ -16,6 +16,10 @@ from skinmodel.deadline import Overdue
 from skinmodel.series import arrange
 
 log = logging.getLogger("dermtrace")
+
+
+class NoResult(Exception):
+    """The network gave no result; the text says so, with a reference to the log."""
 
 
 def analyse(model: Model, mix: CaseMix | None, tray: Tray) -> None:
@@ -28,6 +32,21 @@ def analyse(model: Model, mix: CaseMix | None, tray: Tray) -> None:
     if key in tray.results:
         tray.shown, tray.wanted = key, False
         return
+    try:
+        result = compute(model, mix, tray, progress=_wait(tray))
+    except NoResult as reason:
+        tray.failure = str(reason)
+        tray.shown, tray.wanted = None, False
+    else:
+        answer.prepare(tray, result)  # while the photo still stands there
+        tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
+    st.rerun()
+
+
+def compute(
+    model: Model, mix: CaseMix | None, tray: Tray, *, progress: Callable[[float, str], None]
+) -> Result:
+    """The network's result of the tray's photos, kept there; NoResult with a sentence."""
     series, missing = tray.series(), tray.missing
     seconds = serving.limits().max_analysis_seconds
     try:
@@ -36,19 +55,17 @@ def analyse(model: Model, mix: CaseMix | None, tray: Tray) -> None:
                 model, series, prior=mix or "training", refused=missing, progress=report
             ),
             seconds=seconds,
-            progress=_wait(tray),
+            progress=progress,
         )
     except (analysis.AnalysisFailed, Overdue) as error:
         reference = secrets.token_hex(2).upper()
         log.error("Reference %s: the analysis failed: %s", reference, error or "too slow")
         late = f" It took longer than {seconds:.0f} seconds." if isinstance(error, Overdue) else ""
-        tray.failure = f"{analysis.NO_RESULT}{late} Nothing was lost. Reference {reference}"
-        tray.shown, tray.wanted = None, False
-    else:
-        log.info("Analysed %d photos in %.2f s", len(series), found.timings["total"])
-        answer.prepare(tray, tray.keep(key, found))  # while the photo still stands there
-        tray.wanted = False  # only now: a click meanwhile starts the page, and so this, again
-    st.rerun()
+        raise NoResult(
+            f"{analysis.NO_RESULT}{late} Nothing was lost. Reference {reference}"
+        ) from error
+    log.info("Analysed %d photos in %.2f s", len(series), found.timings["total"])
+    return tray.keep(tray.key(model, mix), found)
 
 
 def _wait(tray: Tray) -> Callable[[float, str], None]:
