@@ -178,9 +178,7 @@ def assigned(actor: Actor, morning: Batch) -> None:
             one(morning, lesion_id, case)
     waits = morning.open
     if not waits:
-        if st.button("Start with other photos", icon=":material/add:", type="primary"):
-            batch.clear()
-            st.rerun()
+        st.button("Put these away", on_click=morning.put_away, key="put-away")
         return
     analysed = not preferences.get(serving.database(), actor=actor, name=IMPRESSION_FIRST)
     today = datetime.date.today()
@@ -238,8 +236,9 @@ def one(morning: Batch, lesion_id: str, case: Case) -> None:
                 f" {identity.patient(case.opened.patient)}"
             )
             if case.result and case.done:
-                for line in outcome(case.result.analysis):
-                    st.caption(line)
+                leading, *rest = outcome(case.result.analysis)
+                st.write(leading)
+                st.caption("  \n".join(rest))
             if case.done:
                 st.caption(markdown(case.done))
                 st.page_link(

@@ -59,6 +59,10 @@ class Batch:
         self.tray.items = [item for item in self.tray.items if item not in chosen]
         return ""
 
+    def put_away(self) -> None:
+        """Forgets the lesions that are saved; photos that wait stay."""
+        self.cases = {key: case for key, case in self.cases.items() if not case.done}
+
     def take_back(self, lesion_id: str) -> None:
         """Puts a lesion's photos back where they were."""
         self.tray.items = sorted(
@@ -70,11 +74,6 @@ def current() -> Batch:
     """This session's batch."""
     batch: Batch = st.session_state.setdefault("batch", Batch())
     return batch
-
-
-def clear() -> None:
-    """Begins with no photos."""
-    st.session_state["batch"] = Batch(Tray(uploader=current().tray.uploader + 1))
 
 
 def settle(
