@@ -11,11 +11,11 @@ from records.sessions import SignedIn
 from records.visits import VisitFields
 from tests import signing
 from tests.pages.test_examine import jpeg, labels, press, shown, upload
-from tests.pages.test_records import KEY, add_lesion, models, open_page, person  # noqa: F401
+from tests.pages.test_records import KEY, add_lesion, open_page
 
 
 @pytest.fixture
-def asking(person: SignedIn) -> SignedIn:  # noqa: F811
+def asking(person: SignedIn) -> SignedIn:
     """The clinician, where the clinic wants impressions first."""
     admin = signing.add(serving.database(), *ROLES, name="Ada")
     preferences.change(

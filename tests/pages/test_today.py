@@ -11,14 +11,12 @@ from records.sessions import SignedIn
 from skinmodel import analysis
 from tests import signing
 from tests.pages.test_examine import jpeg, press, says, upload
-from tests.pages.test_records import (  # noqa: F401
+from tests.pages.test_records import (
     MARCH,
     add_lesion,
     examined,
     kept,
-    models,
     open_page,
-    person,
     save,
 )
 
@@ -33,7 +31,7 @@ def choose(page: AppTest, patient_id: str) -> AppTest:
 
 
 def test_two_clicks_give_a_photo_to_a_known_lesion_and_one_saves_all(
-    person: SignedIn,  # noqa: F811
+    person: SignedIn,
 ) -> None:
     known, other = add_lesion(person), add_lesion(person, "4712")
     save(person, *examined(jpeg(1, MARCH)), known)
@@ -58,7 +56,7 @@ def test_two_clicks_give_a_photo_to_a_known_lesion_and_one_saves_all(
     assert sum(len(one.photos) for one in new.visits) == 2 and len(new.assessments) == 1
 
 
-def test_photos_can_be_taken_back(person: SignedIn) -> None:  # noqa: F811
+def test_photos_can_be_taken_back(person: SignedIn) -> None:
     opened = add_lesion(person)
     page = upload(open_page("today"), ("a.jpg", jpeg(2)))
     choose(page, opened.patient.id)
@@ -69,7 +67,7 @@ def test_photos_can_be_taken_back(person: SignedIn) -> None:  # noqa: F811
 
 
 def test_what_fails_waits_and_nothing_is_lost(
-    person: SignedIn,  # noqa: F811
+    person: SignedIn,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     opened = add_lesion(person)
@@ -88,7 +86,7 @@ def fail() -> None:
     raise analysis.AnalysisFailed
 
 
-def test_a_photo_of_another_patient_is_asked_about(person: SignedIn) -> None:  # noqa: F811
+def test_a_photo_of_another_patient_is_asked_about(person: SignedIn) -> None:
     first, second = add_lesion(person), add_lesion(person, "4712")
     save(person, *examined(jpeg(5)), first)
     page = upload(open_page("today"), ("a.jpg", jpeg(5)))
@@ -103,7 +101,7 @@ def test_a_photo_of_another_patient_is_asked_about(person: SignedIn) -> None:  #
 
 
 def test_where_impressions_come_first_photos_are_saved_without_results(
-    person: SignedIn,  # noqa: F811
+    person: SignedIn,
 ) -> None:
     admin = signing.add(serving.database(), *ROLES, name="Ada")
     preferences.change(
