@@ -140,7 +140,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
     """Everything the browser needs to draw a comparison, as plain values."""
     comparison = found.comparison
     placed = comparison.registration.placement
-    withheld = _withheld(pair, found)
+    reasons = withheld(pair, found)
     measured = [side.examined.measures for side in found.sides]
     quality = changelist.quality(comparison)
     shots = pair.before, pair.after
@@ -164,14 +164,14 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
         "heat_of": output_diagnosis(found.heat_of).name if found.heat_of else "",
         "notices": [
             *comparability.differences(shots[0].visit.fields, shots[1].visit.fields),
-            *withheld,
+            *reasons,
         ],
-        "headline": "" if withheld else changelist.headline(comparison.changes),
-        "rows": [] if withheld else changelist.rows(comparison, *measured),
+        "headline": "" if reasons else changelist.headline(comparison.changes),
+        "rows": [] if reasons else changelist.rows(comparison, *measured),
         "facts": [
             f"{DISCLAIMER}.",
             *([quality] if quality else []),
-            *([] if withheld else [_errors(found), changelist.COLOURS_NOTE]),
+            *([] if reasons else [errors(found), changelist.COLOURS_NOTE]),
             f"Outline model {found.outline_version}.",
         ],
         "hint": HINT_STEPS + HINT if pair.steps else HINT,
@@ -179,7 +179,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
     return data | {"id": _digest(data)}
 
 
-def _withheld(pair: Pair, found: Compared) -> list[str]:
+def withheld(pair: Pair, found: Compared) -> list[str]:
     """Why there are no numbers, in sentences; none where there are."""
     comparison = found.comparison
     if comparison.registration.refusal:
@@ -193,7 +193,8 @@ def _withheld(pair: Pair, found: Compared) -> list[str]:
     return []
 
 
-def _errors(found: Compared) -> str:
+def errors(found: Compared) -> str:
+    """From what the errors of the measures are known."""
     fewest = min((one.pairs for one in found.known.values()), default=0)
     return (
         f"Repeat errors: from {fewest:,} lesions photographed again by simulation. A change of"

@@ -9,9 +9,9 @@ from pages.components import (
     visitlog,
     words,
 )
-from pages.components.visitlog import Material
+from pages.components.visitlog import LARGE, Material
 from pages.components.words import count
-from records.sheet import (
+from records.blocks import (
     Beside,
     Block,
     Facts,
@@ -21,16 +21,14 @@ from records.sheet import (
     Pictures,
     Share,
     Shares,
-    Sheets,
     Text,
 )
+from records.sheet import Sheets
 from skinmodel import evidence, sentences
 from skinmodel.analysis import Analysis
 from skinmodel.diagnoses import UNKNOWN
 from skinmodel.evidence import Stated
 from skinmodel.export import DISCLAIMER, long_date, output_diagnosis, refusal
-
-LARGE = 1000  # pixels of a picture's longer side
 
 
 def sheets(material: Material) -> Sheets:

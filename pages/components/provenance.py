@@ -5,8 +5,8 @@ from typing import Any
 
 from pages.components import words
 from pages.components.visitlog import Material
+from records.blocks import Block, Heading, Table, Text
 from records.series import LesionPage
-from records.sheet import Block, Heading, Table, Text
 from skinmodel.analysis import Analysis
 from skinmodel.export import long_date
 

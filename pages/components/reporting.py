@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from pages.components import findings, guard, keeping, saves, serving
+from pages.components import changed, comparing, findings, guard, keeping, saves, serving
 from pages.components.visitlog import Material
 from records import accounts, assessments, photos, report, series
 from records.actors import CLINICIAN, Actor
@@ -73,7 +73,9 @@ def prepare(lesion_id: str, *, with_name: bool = False, progress: Progress) -> R
     assessment = page.assessments[-1] if page.assessments else None
     shown, left_out = chosen(page)
     pictures, faults = read(actor, shown, progress)
-    progress(0.7, "Comparing the visits")
+    changes = changed.blocks(
+        page, comparing.reader(actor), lambda done, text: progress(0.5 + 0.3 * done, text)
+    )
     names = accounts.names(database, actor=actor)
     material = Material(
         page=page,
@@ -85,7 +87,7 @@ def prepare(lesion_id: str, *, with_name: bool = False, progress: Progress) -> R
         assessment=assessment,
         analysis=restored(actor, assessment, pictures) if assessment else None,
         card=card(assessment) if assessment else None,
-        changes=(),
+        changes=tuple(changes),
         made_by=names.get(actor.account_id, "somebody"),
         made_at=datetime.datetime.now(datetime.UTC),
         with_name=with_name,
@@ -112,7 +114,7 @@ def read(
     faults = []
     wanted = [(one, photo) for one in visits for photo in one.photos]
     for place, (one, photo) in enumerate(wanted):
-        progress(0.7 * place / len(wanted), f"Reading photo {place + 1} of {len(wanted)}")
+        progress(0.5 * place / len(wanted), f"Reading photo {place + 1} of {len(wanted)}")
         try:
             data = photos.read(serving.database(), serving.store(), actor=actor, photo_id=photo.id)
             found[photo.sha256] = serving.decoder().read(data).picture

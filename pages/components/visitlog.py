@@ -11,12 +11,12 @@ from PIL import Image
 from pages.components import differential, words
 from pages.components.words import count
 from records.assessments import Assessment
+from records.blocks import Block, Heading, Picture, Pictures, Table, Text
 from records.series import LesionPage, VisitPhotos
-from records.sheet import Block, Heading, Picture, Pictures, Table, Text
 from skinmodel.analysis import Analysis
 from skinmodel.export import caption, long_date, overlay
 
-SMALL = 520  # pixels of a picture's longer side: four in a row are sharp in print
+LARGE, SMALL = 1000, 520  # pixels of a picture's longer side: two or four in a row, in print
 
 
 @dataclass(frozen=True)

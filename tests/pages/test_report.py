@@ -9,11 +9,13 @@ from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
 from pages.components import findings, reporting, serving
-from records import audit, confirmations, photos, visits
+from records import audit, comparability, confirmations, photos, visits
 from records.confirmations import ConfirmationFields
 from records.report import Report
 from records.sessions import SignedIn
 from skinmodel.diagnoses import CODES
+from skinmodel.drawn import draw_lesion
+from tests.pages.test_compare import HOW, SIZE, visited
 from tests.pages.test_examine import jpeg, labels, press
 from tests.pages.test_records import (
     JUNE,
@@ -143,3 +145,19 @@ def test_numbers_that_were_withheld_are_withheld_here(
     assert "Not assessed: this does not look like a dermoscopic photo" in text
     assert "Malignant in total" not in text.split("Visits")[0]
     assert findings.DISCLAIMER in text
+
+
+def test_changes_are_measured_or_withheld_with_the_reason(person: SignedIn) -> None:
+    grown = [draw_lesion(5, growth=growth, size=SIZE) for growth in (0.0, 0.4)]
+    text = words(prepare(visited(person, *grown).lesion.id))
+    assert "Change from 12 Jan 2025 to 12 Apr 2025" in text
+    assert "3.0 months apart. Short-term monitoring interval" in text
+    assert "Area +" in text and "(repeat error" in text and "Outline model 1.0" in text
+
+
+def test_sizes_of_other_magnifications_are_not_compared(person: SignedIn) -> None:
+    same = [draw_lesion(5, growth=growth, size=SIZE) for growth in (0.0, 0.01)]
+    opened = visited(person, *same, last=replace(HOW, magnification=20))
+    text = words(prepare(opened.lesion.id))
+    assert "Another magnification: 10 x, then 20 x." in text
+    assert comparability.WITHHELD in text and "Area" not in text

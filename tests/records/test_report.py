@@ -10,8 +10,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from records import audit, report, sheet, typeface
-from records.errors import NotAllowed, NotFound, RecordError
-from records.sheet import (
+from records.blocks import (
     Beside,
     Block,
     Facts,
@@ -21,10 +20,11 @@ from records.sheet import (
     Pictures,
     Share,
     Shares,
-    Sheets,
     Table,
     Text,
 )
+from records.errors import NotAllowed, NotFound, RecordError
+from records.sheet import Sheets
 from tests.records.clinic import CLINIC, OFFICE, Clinic
 
 
