@@ -107,7 +107,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     try:
-        log.info("Model %s is ready", serving.model().version)
+        in_use = serving.in_use()
+        log.info("Model %s is ready", in_use.model.version)
+        if in_use.problem:
+            log.error("%s", in_use.problem)
     except InvalidModel as error:  # the page says so too; the server stays up to say it
         log.error("No usable model: %s", error)
     try:

@@ -44,6 +44,11 @@ class Settings:
     max_photos: int
     max_analysis_seconds: float
 
+    @property
+    def own_models_dir(self) -> Path:
+        """The clinic's own models, beside those that came with the program in `models_dir`."""
+        return self.data_dir / "models"
+
 
 def load() -> Settings:
     """Reads the variables SKIN_...; a missing or empty one means its default.

@@ -20,7 +20,6 @@ from torchvision.transforms import v2
 import settings
 from benchmarks.decode import photograph
 from benchmarks.sidebyside import ratios, side_by_side
-from skinmodel import registry
 from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.calibration import Calibration
@@ -28,6 +27,7 @@ from skinmodel.decoder import Decoder
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
 from skinmodel.network import CnnLstm, ModelConfig
+from skinmodel.registry import Registry
 from skinmodel.transforms import Preparation
 from skinmodel.weights import InvalidModel
 
@@ -90,8 +90,9 @@ def _script(preparation: Preparation) -> Callable[[bytes], torch.Tensor]:
 
 def _model() -> Model:
     """The model in use; where there is none yet, one as large with random weights."""
+    found = settings.load()
     try:
-        return load_model(registry.active(settings.load().models_dir))
+        return load_model(Registry(found.models_dir, found.own_models_dir).active())
     except InvalidModel:
         torch.manual_seed(0)
         with tempfile.TemporaryDirectory() as folder:

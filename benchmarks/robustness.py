@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 import settings
-from skinmodel import registry
 from skinmodel.bundle import load_model
 from skinmodel.images import read_photo
+from skinmodel.registry import Registry
 from training.manifest import read_isic
 from training.robustness import measure_changes
 from training.splits import assign
@@ -30,7 +30,8 @@ def data_folder() -> Path:
 
 def measure(folder: Path, most: int = MOST, seed: int = 0) -> dict[str, Any]:
     """What `measure_changes` finds on at most so many test photos of an ISIC folder."""
-    model = load_model(registry.active(settings.load().models_dir))
+    found = settings.load()
+    model = load_model(Registry(found.models_dir, found.own_models_dir).active())
     table = assign(read_isic(folder).table)
     first = table[table["split"] == "test"].drop_duplicates("lesion")
     chosen = first.sample(min(most, len(first)), random_state=seed)

@@ -189,7 +189,8 @@ def _erase(options: argparse.Namespace, given: settings.Settings) -> int:
         question = "This cannot be undone. Type the patient's id again to erase: "
         if not options.yes and _ask(question) != options.patient:
             raise RecordError("Nothing was erased.")
-        found = [given.data_dir / "runs", given.data_dir / "datasets", given.models_dir]
+        found = [given.data_dir / "runs", given.data_dir / "datasets"]
+        found += [given.models_dir, given.own_models_dir]
         erased = erasure.erase(
             database,
             store,

@@ -13,12 +13,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 import settings
-from skinmodel import export, predict, registry, sentences
+from skinmodel import export, predict, sentences
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
 from skinmodel.bundle import Model, load_model
 from skinmodel.calibration import Prior
 from skinmodel.decoder import Decoder
 from skinmodel.images import InvalidImage
+from skinmodel.registry import Registry
 from skinmodel.series import SeriesPhoto
 from skinmodel.weights import InvalidModel
 
@@ -179,7 +180,13 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> Model:
-    return load_model(options.model or registry.active(settings.load().models_dir))
+    if options.model:
+        return load_model(options.model)
+    found = settings.load()
+    choice = Registry(found.models_dir, found.own_models_dir).choice()
+    if choice.problem:
+        print(choice.problem, file=sys.stderr)
+    return load_model(choice.folder)
 
 
 def _date(text: str) -> datetime.date:

@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from skinmodel.diagnoses import CODES, DIAGNOSES
+from skinmodel.weights import replace_file
 
 LEAST = 0.005  # a diagnosis held to be rarer could hardly ever be ranked first, whatever is seen
 
@@ -67,9 +67,4 @@ def write(path: Path, mix: CaseMix | None) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(mix.to_dict(), file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    replace_file(path, json.dumps(mix.to_dict(), indent=2).encode())

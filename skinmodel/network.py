@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import torch
 import torchvision
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from skinmodel.diagnoses import CODES
 from skinmodel.lstm import StepLstm
@@ -166,8 +166,30 @@ def for_use(network: CnnLstm) -> CnnLstm:
     EfficientNet-B0's and a sixth off ResNet-18's.
     """
     network.eval().requires_grad_(False)
-    network.backbone = fuse(network.backbone).to(memory_format=torch.channels_last)
+    _fold(network.backbone)
+    network.backbone.to(memory_format=torch.channels_last)
     return network.requires_grad_(False)
+
+
+def _fold(module: nn.Module) -> None:
+    """Folds each batch norm into the convolution that stands directly before it.
+
+    So they follow one another in all of torchvision's backbones. Not by tracing with torch.fx: that
+    changes every module's call in the whole process while it lasts, and a model loaded after a
+    promotion would break the analyses of other threads.
+    """
+    before: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if (
+            before
+            and isinstance(before[1], nn.Conv2d)
+            and isinstance(child, nn.BatchNorm2d)
+            and before[1].out_channels == child.num_features
+        ):
+            setattr(module, before[0], fuse_conv_bn_eval(before[1], child))
+            setattr(module, name, nn.Identity())
+        _fold(child)
+        before = name, child
 
 
 def load_backbone(network: CnnLstm, weights: Mapping[str, Tensor]) -> None:

@@ -99,6 +99,18 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never a part."""
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        _write(unfinished, data)
+        unfinished.replace(path)
+        _sync_folder(path.parent)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
 def _compact(tensor: Tensor) -> Tensor:
     """float16 where the values allow it."""
     if not tensor.is_floating_point():

@@ -17,9 +17,9 @@ from typing import Any
 
 import settings
 from skinmodel import __main__ as command_line
-from skinmodel import registry
 from skinmodel.bundle import CARD
 from skinmodel.diagnoses import CODES, diagnosis
+from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
 
 README = settings.ROOT / "README.md"
@@ -67,7 +67,8 @@ def main(names: Sequence[str]) -> int:
 
 def bundled_card() -> dict[str, Any]:
     """The card of the model in use."""
-    folder = registry.active(settings.load().models_dir)
+    found = settings.load()
+    folder = Registry(found.models_dir, found.own_models_dir).active()
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
     return card
 

@@ -15,16 +15,19 @@ from pages.components import (
     viewer,
     waiting,
 )
+from pages.components.serving import InUse
 from pages.components.tray import Tray
 from pages.components.words import count
 from records.actors import CLINICIAN
-from skinmodel.bundle import Model
 from skinmodel.casemix import CaseMix, InvalidCaseMix
 from skinmodel.weights import InvalidModel
 
 
-def examine(model: Model, mix: CaseMix | None, tray: Tray) -> None:
+def examine(in_use: InUse, mix: CaseMix | None, tray: Tray) -> None:
     """What there is to see first, then what can be added and changed."""
+    model = in_use.model
+    if in_use.problem:
+        st.warning(in_use.problem)
     if tray.wanted and tray.items:
         if impression.needed(tray):
             opening.show(tray)
@@ -96,7 +99,7 @@ def say_outdated(tray: Tray) -> None:
 
 who = guard.require(CLINICIAN).actor
 try:
-    examine(serving.model(), serving.case_mix(), opening.follow(who))
+    examine(serving.in_use(), serving.case_mix(), opening.follow(who))
 except InvalidModel as error:
     st.error(f"DermTrace has no model to use. {error}")
 except InvalidCaseMix as error:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -14,21 +15,35 @@ from records.database import Database
 from records.schema import open_database
 from records.snapshot import keep_in
 from records.store import Store, open_store
-from skinmodel import casemix, registry
+from skinmodel import casemix
 from skinmodel.bundle import Model, load_model
 from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Places
 from skinmodel.decoder import Decoder
 from skinmodel.outline_bundle import OutlineModel, load_outline_model
+from skinmodel.registry import Registry, card_hash
 from skinmodel.weights import InvalidModel
 
 limits = settings.load
 
 
+@dataclass(frozen=True)
+class InUse:
+    """The model in use; `problem` is a sentence where it is not the one that was promoted."""
+
+    model: Model
+    problem: str = ""
+
+
+def registry() -> Registry:
+    """The models that came with the program, and the clinic's own."""
+    found = settings.load()
+    return Registry(found.models_dir, found.own_models_dir)
+
+
 def model() -> Model:
     """The model in use; InvalidModel with a sentence where there is none."""
-    folder = registry.active(settings.load().models_dir)
-    return _model(folder, (folder / "card.json").stat().st_mtime_ns)
+    return in_use().model
 
 
 def model_sha256() -> str | None:
@@ -39,8 +54,31 @@ def model_sha256() -> str | None:
         return None
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _model(folder: Path, changed_at: int) -> Model:
+def in_use() -> InUse:
+    """The model in use, asked anew each time: one promoted a moment ago serves at once.
+
+    Whoever has a model keeps it whole until the answer is there. Where the promoted one cannot be
+    read, the program's own serves; InvalidModel where that cannot either.
+    """
+    models = registry()
+    choice = models.choice()
+    try:
+        return InUse(load(choice.folder), choice.problem)
+    except InvalidModel as error:
+        instead = models.newest_bundled()
+        if instead == choice.folder:
+            raise
+        reason = f"Model {choice.folder.name} cannot be used. {error}"
+        return InUse(load(instead), f"{reason} Model {instead.name} is used instead.")
+
+
+def load(folder: Path) -> Model:
+    """A model, kept in memory under its folder, which is its version, and its card's hash."""
+    return _load(folder, card_hash(folder))
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _load(folder: Path, digest: str) -> Model:
     return load_model(folder)
 
 

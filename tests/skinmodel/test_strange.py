@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from skinmodel import registry
 from skinmodel.analysis import Analysis, analyse
 from skinmodel.bundle import Model, load_model
+from skinmodel.registry import Registry
 from skinmodel.series import SeriesPhoto
 from training.decoys import draw_decoys
 
@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def bundled() -> Model:
-    model = load_model(registry.active(ROOT / "assets" / "models"))
+    model = load_model(Registry(ROOT / "assets" / "models", ROOT / "none").newest_bundled())
     if model.unknown is None:
         pytest.skip("the bundled model was made before there was an unknown score")
     return model
