@@ -22,6 +22,7 @@ from skinmodel.calibration import Prior, Probabilities, malignancy
 from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES
 from skinmodel.gradcam import Maps, heat_maps, scale_jointly
+from skinmodel.influence import without_each
 from skinmodel.quality import photo_warnings
 from skinmodel.series import Series, SeriesPhoto, Visit, arrange
 from skinmodel.sets import SetRule, SetTest
@@ -49,7 +50,9 @@ class Analysis:
 
     `codes` are the eight diagnoses, or ("MALIGNANT",) for a binary model. `probabilities` (T, K)
     are from all photos up to each visit, `alone` (T, K) from each visit's photos alone,
-    `malignancy` and `malignancy_alone` (T,) the same summed over malignant diagnoses. All four are
+    `malignancy` and `malignancy_alone` (T,) the same summed over malignant diagnoses.
+    `without_each` (T, K) are those after the last visit had each visit not been there, which shows
+    how much it counted; (0, K) for one visit, and for very many. All five are
     at the mix that `prior` names, "clinic" being that of `case_mix`. What follows never moves with
     it: `prediction_sets` are T sets of codes, likeliest first, by `set_rule`; `alert_scores` (T,)
     are the malignancy at the training mix and `alerts` whether each reaches `alert_line`. Both use
@@ -73,6 +76,7 @@ class Analysis:
     alone: Probabilities
     malignancy: Probabilities
     malignancy_alone: Probabilities
+    without_each: Probabilities
     prediction_sets: tuple[tuple[str, ...], ...]
     set_rule: SetRule | None
     alert_scores: Probabilities
@@ -218,6 +222,7 @@ def _analyse(
         alone=_frozen(probabilities_alone),
         malignancy=_frozen(malignancy(probabilities)),
         malignancy_alone=_frozen(malignancy(probabilities_alone)),
+        without_each=_frozen(without_each(model, pooled, series, prior)),
         prediction_sets=tuple(rule.codes(row) for row in fixed) if rule else (),
         set_rule=rule,
         alert_scores=_frozen(alert_scores),

@@ -40,6 +40,13 @@ def ranked(analysis: Analysis, visit: int = -1) -> list[tuple[Diagnosis, float]]
     return [(output_diagnosis(analysis.codes[i]), float(row[i])) for i in order]
 
 
+def _without(analysis: Analysis, visit: int, shown: bool) -> dict[str, float] | None:
+    """The probabilities after the last visit, had this one not been there; None if not known."""
+    if not shown or not len(analysis.without_each):
+        return None
+    return dict(zip(analysis.codes, analysis.without_each[visit].tolist(), strict=True))
+
+
 def caption(analysis: Analysis, output: int, photo: int | None = None) -> str:
     """What stands under a heat map."""
     name = output_diagnosis(analysis.codes[output]).name
@@ -118,6 +125,7 @@ def to_dict(
                 "prediction_set": _set(analysis, t, drawn),
                 "alert": _alert(analysis, t, drawn),
                 "this_visit_alone": numbers(analysis.alone[t], analysis.malignancy_alone[t]),
+                "last_visit_without_this": _without(analysis, t, shown),
             }
             for t, visit in enumerate(analysis.visits)
         ],

@@ -21,6 +21,7 @@ from pages.components import (
     reporting,
     saves,
     serving,
+    timeline,
 )
 from pages.components.words import count
 from records import lesions, series
@@ -45,6 +46,7 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
         st.text(page.lesion.fields.history)
     comparison = st.container()
     filmstrip.show(actor, page)
+    course = st.container()
     left, right = st.columns([3, 2], gap="large")
     with left:
         assessments.show(page)
@@ -54,6 +56,8 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
     history.show(actor, page)
     with comparison:  # last, so that all else stands there while it is made
         compare.show(page)
+    with course:
+        timeline.show(page)
 
 
 def lesion_menu(page: LesionPage) -> None:

@@ -1,25 +1,20 @@
 """Two visits of a lesion beside and over each other, with what changed; drawn by the browser."""
 
 import hashlib
-import logging
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
 
-from pages.components import changelist, comparing, guard, pairs, serving, viewer
+from pages.components import aside, changelist, comparing, guard, pairs, serving, viewer
 from pages.components.comparing import Compared
 from pages.components.pairs import Pair
 from pages.components.words import markdown
 from records import comparability
 from records.actors import CLINICIAN
 from records.assessments import Assessment
-from records.errors import RecordError
 from records.series import LesionPage
-from skinmodel.deadline import Overdue
 from skinmodel.export import DISCLAIMER, output_diagnosis
-from skinmodel.images import InvalidImage
 from skinmodel.inferno import colour_table
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.weights import InvalidModel
@@ -30,8 +25,6 @@ HINT_STEPS = "Left and right: other visits. "
 OTHER_LESION = "These photos may not show the same lesion. Nothing is measured."
 UNDATED = "The day of a visit is not known, so nothing is measured. It can be set at the visit."
 NOT_MEASURED = "Nothing is measured."
-
-log = logging.getLogger("dermtrace")
 
 
 @st.cache_resource(show_spinner=False)
@@ -86,23 +79,11 @@ def _step(page: LesionPage, visits: Any) -> None:
 
 
 def _work(model: OutlineModel, pair: Pair, explained: Assessment | None) -> Compared | str:
-    """The comparison, made in another thread, or the sentence why there is none."""
+    """The comparison, or the sentence why there is none."""
     reader = comparing.reader(guard.require(CLINICIAN).actor)
-    bar = st.progress(0.0, "Comparing")
-    try:
-        return serving.places().run(
-            lambda report: comparing.compare(reader, model, pair, explained, report),
-            seconds=serving.limits().max_analysis_seconds,
-            progress=bar.progress,
-        )
-    except (RecordError, InvalidImage) as error:
-        return str(error)
-    except Overdue:
-        return "The comparison took too long. Nothing was lost."
-    except Exception:
-        reference = secrets.token_hex(2).upper()
-        log.exception("Reference %s: a comparison failed", reference)
-        return f"Something failed on our side. Nothing was lost. Reference {reference}"
+    return aside.run(
+        lambda report: comparing.compare(reader, model, pair, explained, report), "Comparing"
+    )
 
 
 def _explained(page: LesionPage, pair: Pair) -> Assessment | None:

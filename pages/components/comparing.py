@@ -94,7 +94,7 @@ def compare(
         report(0.4 * place, f"Photo {place + 1} of 2: reading and outlining")
         picture = reader.picture(photo)
         pictures.append(picture)
-        found.append(_examined(photo.sha256, model.sha256, model, picture))
+        found.append(examined(reader, model, photo, picture))
     report(0.8, "Aligning and measuring")
     known = repeatability_of(model)
     comparison = compare_photos(found[0], found[1], known)
@@ -117,12 +117,19 @@ def compare(
     return Compared((sides[0], sides[1]), comparison, map_, code, model.version, known)
 
 
+def examined(
+    reader: Reader, model: OutlineModel, photo: Photo, picture: Image.Image | None = None
+) -> Examined:
+    """A photo outlined and measured, once per server; it is read unless its picture is given."""
+    return _examined(photo.sha256, model.sha256, model, lambda: picture or reader.picture(photo))
+
+
 # What is erased is out of memory, too, within the hour.
 @st.cache_resource(show_spinner=False, max_entries=24, ttl=3600)
 def _examined(
-    sha256: str, model_sha256: str, _model: OutlineModel, _picture: Image.Image
+    sha256: str, model_sha256: str, _model: OutlineModel, _read: Callable[[], Image.Image]
 ) -> Examined:
-    return examine(_model, _picture)
+    return examine(_model, _read())
 
 
 def _heat(

@@ -1,6 +1,7 @@
 """A lesion's visits in time order: thumbnails, days and what lies between them."""
 
 import datetime
+import math
 
 import streamlit as st
 
@@ -21,16 +22,12 @@ def show(actor: Actor, page: LesionPage) -> None:
     if not page.visits:
         st.write("No visit yet. Add one with its photos; they are analysed before they are saved.")
         return
-    pages = range(0, len(page.visits), PER_PAGE)
-    start = pages[-1]
-    if len(pages) > 1:
-        start = st.segmented_control(
-            "Visits shown",
-            pages,
-            default=start,
-            required=True,
-            format_func=lambda at: span(at, PER_PAGE, len(page.visits)),
-        )
+    pages, start = math.ceil(len(page.visits) / PER_PAGE), 0
+    if pages > 1:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            start = (st.pagination(pages, default=pages, key="visits-page") - 1) * PER_PAGE
+            shown = span(start, PER_PAGE, len(page.visits))
+            st.caption(f"Visits {shown} of {len(page.visits)}", width="content")
     with st.container(horizontal=True, gap="medium"):
         before = page.visits[start - 1] if start else None
         for one in page.visits[start : start + PER_PAGE]:
@@ -69,8 +66,9 @@ def _interval(before: VisitPhotos | None, one: VisitPhotos) -> str:
     days = before.visit.fields.day, one.visit.fields.day
     if days[0] is None or days[1] is None:
         return "Interval not known"
-    text = f"{interval(days[0], days[1])} later"
-    return f"{text} (short-term interval)" if pairs.short_term(days[0], days[1]) else text
+    # One line below every day, or the thumbnails would stand at different heights.
+    after = ", short-term" if pairs.short_term(days[0], days[1]) else " later"
+    return interval(days[0], days[1]) + after
 
 
 def _settings(fields: VisitFields) -> str:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components import differential
+from pages.components import differential, influence
 from pages.components.words import percent
 from skinmodel.analysis import Analysis
 from skinmodel.calibration import Probabilities
@@ -29,6 +29,13 @@ def draw(analysis: Analysis, *, theme: str) -> None:
             alt=sentence(analysis, title, shares),
             key=f"trend-{title}",
         )
+    if said := influence.sentence(
+        analysis.codes,
+        analysis.probabilities[-1],
+        analysis.without_each,
+        [visit.taken_on for visit in analysis.visits],
+    ):
+        st.caption(said)
 
 
 def figure(analysis: Analysis, shares: Probabilities, *, theme: str) -> go.Figure:

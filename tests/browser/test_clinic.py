@@ -76,7 +76,7 @@ def test_a_lesion_over_two_visits_is_found_again(browser: Browser, tmp_path: Pat
         expect(page.locator(".strip button")).to_have_text(["12 Mar 2025", "1 Jun 2025"])
         save(page)
         page.get_by_role("link", name="Open the lesion").first.click()
-        expect(page.get_by_text("2.7 months later")).to_be_visible()
+        expect(page.get_by_text("2.7 months, short-term")).to_be_visible()
         expect(page.get_by_text("1 earlier assessment", exact=True)).to_be_visible()
         press(page, "Confirm a diagnosis")
         page.get_by_role("dialog").get_by_label("Diagnosis").click()

@@ -1,0 +1,90 @@
+"""A lesion's measures from visit to visit against its first, made away from the page's thread."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.components import comparing
+from pages.components.comparing import Reader
+from pages.components.pairs import Shot
+from records import comparability
+from records.errors import RecordError
+from skinmodel.changes import Change
+from skinmodel.comparison import compare_photos, repeatability_of
+from skinmodel.images import InvalidImage
+from skinmodel.outline_bundle import OutlineModel
+
+
+@dataclass(frozen=True)
+class Point:
+    """One visit's changes against the reference, or one sentence why there are none."""
+
+    shot: Shot
+    changes: tuple[Change, ...]
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """Points in time order; `reference` is what they are measured against, None if nothing is."""
+
+    reference: Shot | None
+    points: tuple[Point, ...]
+    outline_version: str
+
+
+def follow(
+    reader: Reader,
+    model: OutlineModel,
+    shots: Sequence[Shot],
+    report: Callable[[float, str], None],
+) -> Course:
+    """Every shot against the first that can be measured. Each is worked on once per server."""
+    reference: Shot | None = None
+    points = []
+    for place, shot in enumerate(shots):
+        report(place / len(shots), f"Measuring visit {place + 1} of {len(shots)}")
+        try:
+            if reference is None:
+                found = comparing.examined(reader, model, shot.photo)
+                if found.refusal is None:
+                    reference = shot
+                changes, refusal = (), found.refusal or ""
+            else:
+                changes, refusal = _against(reader, model, reference, shot)
+        except (RecordError, InvalidImage) as error:
+            changes, refusal = (), str(error)
+        points.append(Point(shot, changes, refusal))
+    report(1.0, "Done")
+    return Course(reference, tuple(points), model.version)
+
+
+def _against(
+    reader: Reader, model: OutlineModel, reference: Shot, shot: Shot
+) -> tuple[tuple[Change, ...], str]:
+    others = comparability.differences(reference.visit.fields, shot.visit.fields)
+    if others:
+        return (), " ".join((*others, comparability.WITHHELD))
+    return _changes(
+        reference.photo.sha256, shot.photo.sha256, model.sha256, reader, model, reference, shot
+    )
+
+
+# Small values, kept where outlines are too large to be: a next visit costs itself alone.
+@st.cache_resource(show_spinner=False, max_entries=5000, ttl=3600)
+def _changes(
+    before: str,
+    after: str,
+    model_sha256: str,
+    _reader: Reader,
+    _model: OutlineModel,
+    _reference: Shot,
+    _shot: Shot,
+) -> tuple[tuple[Change, ...], str]:
+    found = compare_photos(
+        comparing.examined(_reader, _model, _reference.photo),
+        comparing.examined(_reader, _model, _shot.photo),
+        repeatability_of(_model),
+    )
+    return found.changes, found.refusal or ""
