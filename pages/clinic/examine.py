@@ -75,6 +75,7 @@ def take_in(tray: Tray, label: str) -> None:
         max_archive=most.max_archive_bytes,
         most=most.max_session_bytes,
     )
+    uploads.questions(tray)
     uploads.refusals(tray)
 
 

@@ -16,6 +16,7 @@ from pages.components import (
     lesionlist,
     moving,
     opening,
+    overviews,
     planning,
     removing,
     reporting,
@@ -116,6 +117,7 @@ def one_patient(actor: Actor, patient_id: str) -> None:
         forms.lesion(patient, place=place, label=label)
     with right:
         lesionlist.show(actor, found)
+    overviews.show(actor, patient)
 
 
 who = guard.require(CLINICIAN).actor

@@ -11,6 +11,7 @@ from pages.components import (
     guard,
     identity,
     moving,
+    saving,
     serving,
     thumbnails,
     uploads,
@@ -22,7 +23,6 @@ from records import lesions, preferences, visits
 from records.actors import CLINICIAN, Actor
 from records.lesions import LesionSummary
 from records.preferences import IMPRESSION_FIRST
-from records.visits import VisitFields
 from skinmodel import sentences
 from skinmodel.analysis import Analysis
 from skinmodel.casemix import InvalidCaseMix
@@ -132,7 +132,7 @@ def choose_lesion(actor: Actor, morning: Batch) -> None:
                     alt=f"Newest photo of {identity.plain_lesion(one.lesion)}",
                     width=WIDTH,
                 )
-                st.caption(f"**{identity.lesion(one.lesion)}**  \n{last(one)}")
+                st.caption(f"**{identity.lesion(one.lesion)}**  \n{seen(one)}")
                 if st.button(
                     label,
                     key=f"give-{one.lesion.id}",
@@ -162,8 +162,9 @@ def add_lesion(morning: Batch, chosen: list[int]) -> None:
 
 def give(actor: Actor, morning: Batch, chosen: list[int], opened: Opened) -> None:
     """Gives the photos to the lesion, to be taken as the last ones were."""
-    how = visits.last_settings(serving.database(), actor=actor, lesion_id=opened.lesion.id)
-    if against := morning.assign(chosen, opened, how or VisitFields()):
+    last = visits.last_settings(serving.database(), actor=actor, lesion_id=opened.lesion.id)
+    items = [item for item in morning.tray.items if item.number in chosen]
+    if against := morning.assign(chosen, opened, saving.as_taken(items, last)):
         st.session_state["batch-refused"] = against
     st.rerun()
 
@@ -279,7 +280,7 @@ def outcome(analysis: Analysis) -> list[str]:
     return [*filter(None, lines), f"{DISCLAIMER}. Model {markdown(analysis.model_version)}."]
 
 
-def last(summary: LesionSummary) -> str:
+def seen(summary: LesionSummary) -> str:
     """When the lesion was seen last."""
     return f"Last on {long_date(summary.last_day)}" if summary.last_day else "No visit yet"
 

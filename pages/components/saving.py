@@ -1,6 +1,8 @@
 """Saving an examination to a lesion: its photos as they came, and what the model said of them."""
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -14,8 +16,9 @@ from pages.components import (
     saves,
     serving,
     statement,
+    uploads,
 )
-from pages.components.tray import Opened, Result, Tray
+from pages.components.tray import Item, Opened, Result, Tray
 from pages.components.words import count, markdown
 from records import series, visits
 from records.actors import CLINICIAN, Actor
@@ -72,17 +75,14 @@ def ask(tray: Tray, result: Result) -> None:
     if tray.new:
         with st.expander("How the photos were taken"):
             last = visits.last_settings(serving.database(), actor=actor, lesion_id=opened.lesion.id)
-            how = filmstrip.ask(last or VisitFields(), key=f"how-{opened.lesion.id}")
+            how = filmstrip.ask(as_taken(tray.new, last), key=f"how-{opened.lesion.id}")
     known = st.session_state.get("known-photo")
     if known:
         st.warning(markdown(known))
     although = bool(known) and st.checkbox("The right record is open: save it here as well")
     named = others(tray, opened)
     if named:
-        st.warning(
-            f"The file names another patient: {markdown(', '.join(named))}. Is the right record"
-            " open?"
-        )
+        st.warning(markdown(f"{' '.join(named)} Is the right record open?"))
     sure = not named or st.checkbox("The photos are of the patient whose record is open")
     if not st.button("Save", type="primary", key="save-now", disabled=not sure):
         return
@@ -108,10 +108,21 @@ def ask(tray: Tray, result: Result) -> None:
 
 
 def others(tray: Tray, opened: Opened) -> list[str]:
-    """Patient ids in the new DICOM files that are not the open record's."""
-    own = opened.patient.fields.clinic_id.casefold()
-    said = {item.photo.dicom.patient_id.strip() for item in tray.new if item.photo.dicom}
-    return sorted(one for one in said if one and one.casefold() != own)
+    """What the new files say of their patient that is not so of this one, a sentence each."""
+    said = [uploads.contradictions(i.photo, opened.patient) for i in tray.new if not i.vouched]
+    return sorted({sentence for sentences in said for sentence in sentences})
+
+
+def as_taken(items: Sequence[Item], last: VisitFields | None) -> VisitFields:
+    """How photos were taken: as the last ones, but for what all their files say alike."""
+    how = last or VisitFields()
+    devices = {item.photo.dicom.device for item in items if item.photo.dicom} - {""}
+    powers = {item.photo.dicom.magnification for item in items if item.photo.dicom} - {None}
+    if len(devices) == 1:
+        how = replace(how, device=devices.pop())
+    if len(powers) == 1:
+        how = replace(how, magnification=powers.pop())
+    return how
 
 
 def save(

@@ -31,6 +31,7 @@ class Item:
     taken_on: datetime.date | None
     data: bytes = field(default=b"", repr=False)  # the file as uploaded, until it is kept
     kept: bool = False  # on the open lesion already: its day is the visit's
+    vouched: bool = False  # the person says whose it is, whatever the file says
     edition: int = 0  # a new one gives the date's widget a new value
 
 
@@ -42,6 +43,16 @@ class Refusal:
     reason: str
     missing: int = 1
     batch: int = 0  # files given together share one
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A file that names another patient than the open record's; it waits for an answer."""
+
+    photo: Photo
+    name: str
+    data: bytes = field(repr=False)
+    differences: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +94,7 @@ class Tray:
     saved: dict[str, str] = field(default_factory=dict)  # what a save said, by its result's mark
     items: list[Item] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     removed: tuple[int, Item] | None = None
     dates: dict[int, datetime.date | None] = field(default_factory=dict)  # before `date`
     seen: set[str] = field(default_factory=set)
@@ -105,6 +117,7 @@ class Tray:
         *,
         data: bytes = b"",
         kept: bool = False,
+        vouched: bool = False,
     ) -> None:
         """Takes a photo in, or refuses it where its file is there already."""
         twin = next((i for i in self.items if i.photo.sha256 == photo.sha256), None)
@@ -116,7 +129,7 @@ class Tray:
             return
         self._forget(name)
         self.numbers += 1
-        self.items.append(Item(self.numbers, photo, name, taken_on, data, kept))
+        self.items.append(Item(self.numbers, photo, name, taken_on, data, kept, vouched))
 
     def refuse(self, name: str, reason: str, *, missing: int = 1) -> None:
         """Notes files that are not taken, in place of an earlier attempt of that name."""
@@ -125,6 +138,13 @@ class Tray:
 
     def _forget(self, name: str) -> None:
         self.refused = [r for r in self.refused if r.name != name or r.batch == self.uploader]
+
+    def answer(self, doubt: Doubt, *, take: bool) -> None:
+        """Takes a doubtful photo in, because the person says whose it is, or leaves it out."""
+        self.doubts = [one for one in self.doubts if one is not doubt]
+        if take:
+            photo = doubt.photo
+            self.add(photo, doubt.name, photo.taken_on, data=doubt.data, vouched=True)
 
     def leave_out(self) -> None:
         """Forgets what was refused: it is not to be part of this lesion's photos."""
@@ -182,7 +202,7 @@ class Tray:
     @property
     def size(self) -> int:
         """Bytes of files that wait for being saved."""
-        return sum(len(item.data) for item in self.items)
+        return sum(len(one.data) for one in (*self.items, *self.doubts))
 
     @property
     def undated(self) -> bool:

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.components import oversize, serving
-from pages.components.tray import Tray
+from pages.components.tray import Doubt, Tray
 from pages.components.words import count, markdown
 from records.claims import Claim, compare
 from records.patients import Patient
@@ -29,7 +29,7 @@ ANOTHER = (
     "This DICOM file names another patient than those already here."
     " The photos of one examination are of one lesion."
 )
-OTHER_RECORD = "Open the right record, or correct this one, and add the photo again."
+WHOSE = "Is the right record open? The photo is left out unless you say so."
 
 
 @dataclass(frozen=True)
@@ -123,21 +123,21 @@ def _take(tray: Tray, file: Incoming, decoder: Decoder, of_one_lesion: bool) -> 
         photo = decoder.read(data, name=file.name)
         if of_one_lesion:
             _refuse_another(tray, photo)
-        tray.add(photo, file.name, photo.taken_on, data=data)
+        if tray.opened and (differences := contradictions(photo, tray.opened.patient)):
+            tray.doubts.append(Doubt(photo, file.name, data, differences))
+        else:
+            tray.add(photo, file.name, photo.taken_on, data=data)
     except InvalidImage as refusal:
         tray.refuse(file.name, str(refusal))
     tray.seen.add(file.mark)
 
 
 def _refuse_another(tray: Tray, photo: Photo) -> None:
-    """InvalidImage where a file's own words contradict the open record, or the photos there."""
-    facts = photo.dicom
-    if not facts:
+    """InvalidImage where no record is open and the photos there are another patient's."""
+    if tray.opened or not photo.dicom:
         return
-    if tray.opened and (differences := contradictions(photo, tray.opened.patient)):
-        raise InvalidImage(" ".join((*differences, OTHER_RECORD)))
     known = {item.photo.dicom.patient_id for item in tray.items if item.photo.dicom}
-    if facts.patient_id and known - {facts.patient_id, ""}:
+    if photo.dicom.patient_id and known - {photo.dicom.patient_id, ""}:
         raise InvalidImage(ANOTHER)
 
 
@@ -158,6 +158,31 @@ def _empty(tray: Tray, files: Sequence[UploadedFile]) -> None:
     serving.release(files)
     tray.uploader += 1
     tray.seen.clear()
+
+
+def questions(tray: Tray) -> None:
+    """Asks about each file that names another patient; leaving it out is the first choice."""
+    for place, doubt in enumerate(tray.doubts):
+        with st.container(border=True):
+            st.warning(
+                markdown(f"{doubt.name}: {' '.join((*doubt.differences, WHOSE))}"), icon=ICON
+            )
+            with st.container(horizontal=True):
+                st.button(
+                    "Leave it out",
+                    type="primary",
+                    key=f"doubt-no-{place}-{doubt.photo.sha256}",
+                    on_click=tray.answer,
+                    args=(doubt,),
+                    kwargs={"take": False},
+                )
+                st.button(
+                    "It is of the patient whose record is open",
+                    key=f"doubt-yes-{place}-{doubt.photo.sha256}",
+                    on_click=tray.answer,
+                    args=(doubt,),
+                    kwargs={"take": True},
+                )
 
 
 def refusals(tray: Tray) -> None:

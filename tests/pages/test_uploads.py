@@ -5,9 +5,11 @@ import datetime
 
 import pytest
 
-from pages.components.tray import Opened, Tray
-from pages.components.uploads import ANOTHER, OTHER_RECORD, _refuse_another
+from pages.components.saving import as_taken, others
+from pages.components.tray import Doubt, Opened, Tray
+from pages.components.uploads import ANOTHER, _refuse_another, contradictions
 from records.patients import Patient, PatientFields
+from records.visits import VisitFields
 from skinmodel.dicom import Dicom
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import InvalidImage, Photo
@@ -15,7 +17,7 @@ from skinmodel.images import InvalidImage, Photo
 NOW = datetime.datetime(2025, 3, 12, tzinfo=datetime.UTC)
 
 
-def photo(patient_id: str = "", **facts: str) -> Photo:
+def photo(patient_id: str = "", **facts: object) -> Photo:
     picture = draw_lesion(1, size=(64, 64))
     plain = Photo(picture, patient_id or "none", (64, 64), None, (), ())
     return dataclasses.replace(plain, dicom=Dicom(patient_id=patient_id, **facts))  # type: ignore[arg-type]
@@ -31,12 +33,30 @@ def test_photos_of_two_patients_are_not_one_examination() -> None:
         _refuse_another(tray, photo("4712"))
 
 
-def test_a_photo_of_another_patient_does_not_enter_the_open_record() -> None:
+def test_a_file_that_names_another_patient_is_asked_about_and_left_out_by_default() -> None:
     patient = Patient("p", PatientFields("4711", name="Jane Doe"), NOW, 1)
+    assert contradictions(photo("4711", patient_name="Doe Jane"), patient) == ()
+    said = contradictions(photo("4712"), patient)
+    assert said == ("The file's patient id is 4712, the open record's is 4711.",)
     tray = Tray(opened=Opened(patient, None))  # type: ignore[arg-type]
-    _refuse_another(tray, photo("4711", patient_name="Doe Jane"))
-    with pytest.raises(InvalidImage) as caught:
-        _refuse_another(tray, photo("4712"))
-    assert str(caught.value) == (
-        f"The file's patient id is 4712, the open record's is 4711. {OTHER_RECORD}"
-    )
+    doubt = Doubt(photo("4712"), "a.dcm", b"data", said)
+    tray.doubts = [doubt]
+    assert tray.size == 4
+    tray.answer(doubt, take=False)
+    assert not tray.items and not tray.doubts
+    tray.doubts = [doubt]
+    tray.answer(doubt, take=True)
+    assert tray.items[0].vouched and not tray.doubts
+    assert others(tray, tray.opened) == []  # asked once is enough
+    tray.items[0].vouched = False
+    assert others(tray, tray.opened) == list(said)
+
+
+def test_what_all_files_say_of_how_they_were_taken_comes_first() -> None:
+    last = VisitFields(magnification=10, contact="contact", device="old")
+    tray = Tray()
+    tray.add(photo("a", device="HD 1000", magnification=20.0), "a.dcm", None)
+    tray.add(dataclasses.replace(photo(), dicom=None), "b.jpg", None)
+    assert as_taken(tray.new, last) == VisitFields(None, 20, "unknown", "contact", "HD 1000")
+    tray.add(photo("c", device="HD 2000", magnification=20.0), "c.dcm", None)
+    assert as_taken(tray.new, None) == VisitFields(magnification=20)
