@@ -13,11 +13,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from skinmodel.filenames import display_name
+from skinmodel.zip64 import FULL, Bytes, end_record, numbers
 
 SUFFIX = ".zip"
-MAX_BYTES = 200 << 20  # of the ZIP itself
-MAX_MEMBERS = 1000
-MAX_TOTAL = 600 << 20  # bytes of all members unpacked
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most a ZIP may hold: bytes of its own, files, bytes of all files unpacked."""
+
+    size: int
+    members: int
+    total: int
+
+    @property
+    def too_large(self) -> str:
+        """The refusal of a ZIP above its size."""
+        return f"This ZIP is larger than {self.size >> 20:,} MB."
+
+    @property
+    def too_many(self) -> str:
+        """The refusal of one with more files."""
+        return f"This ZIP contains more than {self.members:,} files. Please make several."
+
+    @property
+    def too_much(self) -> str:
+        """The refusal of one that unpacks to more."""
+        return f"This ZIP unpacks to more than {self.total >> 20:,} MB. Please make several."
+
+
+PHOTOS = Limits(size=200 << 20, members=1000, total=600 << 20)
 MAX_RATIO = 100  # unpacked to packed; deflate gives at most 1032, photos at most about 10
 SMALL = 1 << 20  # bytes unpacked below which the ratio does not matter
 _CHUNK = 1 << 18
@@ -38,9 +63,6 @@ _LEFT_BY_SYSTEMS = re.compile(r"(^|/)(__MACOSX/|\.(?!/)|Thumbs\.db$|desktop\.ini
 
 DAMAGED = "This ZIP is damaged or incomplete. Please make it anew."
 EMPTY = "This ZIP contains no files."
-TOO_LARGE = f"This ZIP is larger than {MAX_BYTES >> 20} MB."
-TOO_MANY = f"This ZIP contains more than {MAX_MEMBERS:,} files. Please make several."
-TOO_MUCH = f"This ZIP unpacks to more than {MAX_TOTAL >> 20} MB. Please make several."
 BOMB = "This ZIP unpacks to far more than its size, as no photos do, and was refused."
 OVERLAP = "This ZIP's files lie on top of each other: it was made to do harm, and was refused."
 FORGED = "This ZIP says something else about its files than they are, and was refused."
@@ -74,43 +96,49 @@ def is_archive(data: bytes) -> bool:
     return data[:4] in (b"PK\3\4", b"PK\5\6")
 
 
-def open_archive(data: bytes) -> tuple[Member, ...]:
+def open_archive(data: Bytes) -> tuple[Member, ...]:
     """The files of a ZIP, without what systems leave there; InvalidArchive if any of it is unsafe.
 
     Every member is unpacked once, a piece at a time and thrown away, so that nothing of a ZIP that
     lies about one of its files is ever used.
     """
-    if len(data) > MAX_BYTES:
-        raise InvalidArchive(TOO_LARGE)
+    members = list_archive(data, PHOTOS)
+    total = 0
+    for member in members:
+        for piece in pieces(data, member):
+            total += len(piece)
+            if total > PHOTOS.total:
+                raise InvalidArchive(PHOTOS.too_much)
+    return members
+
+
+def list_archive(data: Bytes, limits: Limits) -> tuple[Member, ...]:
+    """The files of a ZIP as its headers have them, all of which must agree; nothing is unpacked.
+
+    Whoever unpacks with `pieces` and throws everything away at an InvalidArchive has been as
+    careful as `open_archive`, in one pass.
+    """
+    if len(data) > limits.size:
+        raise InvalidArchive(limits.too_large)
     try:
-        members = _members(data)
+        members = _members(data, limits)
     except (struct.error, IndexError) as error:
         raise InvalidArchive(DAMAGED) from error
     _refuse_doubles(members)
     _refuse_overlaps(members)
-    total = 0
-    for member in members:
-        first = b""
-        for piece in _unpacked(data, member):
-            first = first or piece[:8]
-            total += len(piece)
-            if total > MAX_TOTAL:
-                raise InvalidArchive(TOO_MUCH)
-        if first.startswith(_MAGICS):
-            raise InvalidArchive(NESTED.format(display_name(member.name)))
     kept = tuple(one for one in members if not _LEFT_BY_SYSTEMS.search(one.name))
     if not kept:
         raise InvalidArchive(EMPTY)
     return kept
 
 
-def unpack(data: bytes, member: Member, *, most: int) -> bytes:
+def unpack(data: Bytes, member: Member, *, most: int) -> bytes:
     """A member of the ZIP that `open_archive` has found sound: at most `most` + 1 bytes of it.
 
     That one byte more lets whoever reads it refuse it as too large.
     """
     parts, left = [], most + 1
-    for piece in _unpacked(data, member):
+    for piece in pieces(data, member):
         parts.append(piece[:left])
         left -= len(parts[-1])
         if not left:
@@ -118,8 +146,8 @@ def unpack(data: bytes, member: Member, *, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _members(data: bytes) -> list[Member]:
-    at, stop, count = _directory(data)
+def _members(data: Bytes, limits: Limits) -> list[Member]:
+    at, stop, count = _directory(data, limits)
     members, end, declared = [], at, 0
     for _ in range(count):
         fields = _CENTRAL.unpack_from(data, end)
@@ -127,15 +155,16 @@ def _members(data: bytes) -> list[Member]:
         attributes, offset = fields[15], fields[16]
         if magic != b"PK\1\2":
             raise InvalidArchive(DAMAGED)
-        raw = data[end + _CENTRAL.size :][: lengths[0]]
+        end += _CENTRAL.size
+        raw = data[end : end + lengths[0]]
+        extra = data[end + lengths[0] : end + lengths[0] + lengths[1]]
         name = raw.decode("utf-8" if flags & 0x800 else "cp437", "replace")
-        end += _CENTRAL.size + sum(lengths)
+        end += sum(lengths)
         _check(name, flags, method, attributes)
-        if 0xFFFFFFFF in (packed, size, offset):  # ZIP64, for which there is no need below 4 GB
-            raise InvalidArchive(METHOD)
+        size, packed, offset = numbers(extra, size, packed, offset)
         declared += size
-        if declared > MAX_TOTAL:
-            raise InvalidArchive(TOO_MUCH)
+        if declared > limits.total:
+            raise InvalidArchive(limits.too_much)
         if size > SMALL and size > MAX_RATIO * packed:
             raise InvalidArchive(BOMB)
         start = _start(data, offset, raw, flags, method, (checksum, packed, size))
@@ -153,23 +182,31 @@ def _members(data: bytes) -> list[Member]:
     return members
 
 
-def _directory(data: bytes) -> tuple[int, int, int]:
+def _directory(data: Bytes, limits: Limits) -> tuple[int, int, int]:
     """Where the central directory begins and ends, and how many files it says it lists."""
     for at in _ends(data):
         _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(data, at)
         if at + _END.size + comment != len(data):
             continue  # these four bytes are part of a comment
-        if 0xFFFF in (disk, here, count) or count > MAX_MEMBERS or size > MAX_MEMBERS << 10:
-            raise InvalidArchive(TOO_MANY)
+        stop = at
+        if 0xFFFF in (disk, here, count) or FULL in (size, start):
+            wide = end_record(data, at)
+            if wide is None:
+                raise InvalidArchive(limits.too_many)
+            start, size, count, stop = wide
+            disk = first_disk = 0
+            here = count
+        if count > limits.members or size > limits.members << 10:
+            raise InvalidArchive(limits.too_many)
         if not count:
             raise InvalidArchive(EMPTY)
-        if disk or first_disk or here != count or start + size != at:
+        if disk or first_disk or here != count or start + size != stop:
             raise InvalidArchive(DAMAGED)
-        return start, at, count
+        return start, stop, count
     raise InvalidArchive(DAMAGED)
 
 
-def _ends(data: bytes) -> Iterator[int]:
+def _ends(data: Bytes) -> Iterator[int]:
     at, first = len(data), max(0, len(data) - _END.size - 0xFFFF)
     while (at := data.rfind(b"PK\5\6", first, at)) >= 0:
         if at + _END.size <= len(data):
@@ -190,24 +227,28 @@ def _check(name: str, flags: int, method: int, attributes: int) -> None:
 
 
 def _start(
-    data: bytes, offset: int, name: bytes, flags: int, method: int, sizes: tuple[int, int, int]
+    data: Bytes, offset: int, name: bytes, flags: int, method: int, sizes: tuple[int, int, int]
 ) -> int:
     """Where a file's packed data start; its own header must say what the directory says."""
-    magic, _, own_flags, own_method, _, _, *own_sizes, length, extra = _LOCAL.unpack_from(
-        data, offset
+    header = data[offset : offset + _LOCAL.size]
+    magic, _, own_flags, own_method, _, _, checksum, packed, size, length, more = _LOCAL.unpack(
+        header
     )
     if magic != b"PK\3\4":
         raise InvalidArchive(DAMAGED)
     at = offset + _LOCAL.size
+    extra = data[at + length : at + length + more]
     follow = own_flags & 8  # checksum and sizes stand behind the data
+    if not follow:
+        size, packed = numbers(extra, size, packed)
     if (
         own_method != method
         or (own_flags ^ flags) & 1
         or data[at : at + length] != name
-        or (not follow and tuple(own_sizes) != sizes)
+        or (not follow and (checksum, packed, size) != sizes)
     ):
         raise InvalidArchive(FORGED)
-    return at + int(length) + int(extra)
+    return at + int(length) + int(more)
 
 
 def _refuse_doubles(members: list[Member]) -> None:
@@ -228,7 +269,18 @@ def _refuse_overlaps(members: list[Member]) -> None:
         end = member.start + member.packed
 
 
-def _unpacked(data: bytes, member: Member) -> Iterator[bytes]:
+def pieces(data: Bytes, member: Member) -> Iterator[bytes]:
+    """A member's bytes in pieces; InvalidArchive as soon as they are not what was announced."""
+    first = True
+    for piece in _inflated(data, member):
+        if first and piece:
+            first = False
+            if piece.startswith(_MAGICS):
+                raise InvalidArchive(NESTED.format(display_name(member.name)))
+        yield piece
+
+
+def _inflated(data: Bytes, member: Member) -> Iterator[bytes]:
     """A member's bytes in pieces; InvalidArchive as soon as they are not what was announced."""
     engine = zlib.decompressobj(-zlib.MAX_WBITS) if member.deflated else None
     end, size, checksum = member.start + member.packed, 0, 0

@@ -7,6 +7,7 @@ import tracemalloc
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,30 @@ def test_no_more_is_unpacked_than_is_asked_for() -> None:
     assert len(unpack(data, member, most=4000)) == 4001
 
 
+@pytest.mark.parametrize("wide", ["file", "many"])
+def test_a_zip_with_wide_numbers_is_read(wide: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As programs write ZIPs above 4 GB or 65,535 files; here the limits are lowered instead."""
+    made = io.BytesIO()
+    if wide == "many":
+        monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a.jpg", "b.jpg"):
+            with archive.open(name, "w", force_zip64=wide == "file") as file:
+                file.write(PHOTO)
+    data = made.getvalue()
+    assert (b"PK\6\6" in data) == (wide == "many")
+    if wide == "many":  # the plain record is full, too
+        data = patched(data, b"PK\5\6", 8, b"\xff" * 12)
+    assert [unpack(data, one, most=10**6) for one in open_archive(data)] == [PHOTO, PHOTO]
+    if wide == "many":
+        for offset, value in ((4, b"\1"), (24, b"\3"), (32, b"\3"), (48, b"\0")):
+            assert refusal(patched(data, b"PK\6\6", offset, value)) in (
+                archives.PHOTOS.too_many,
+                archives.FORGED,
+                archives.DAMAGED,
+            )
+
+
 # Harmful ones
 
 
@@ -95,7 +120,7 @@ def test_a_bomb_is_refused_without_being_unpacked() -> None:
         assert refusal(zipped(("a.jpg", ZEROS))) == archives.BOMB
         honest = zipped(("a.jpg", PHOTO))
         forged = patched(honest, b"PK\1\2", 24, struct.pack("<I", 700 << 20))
-        assert refusal(forged) == archives.TOO_MUCH
+        assert refusal(forged) == archives.PHOTOS.too_much
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
         assert refusal(hidden_bomb()) == archives.FORGED
@@ -126,8 +151,8 @@ def test_a_hundred_thousand_files_are_refused_at_once() -> None:
     for count in (100_000 & 0xFFFF, 0xFFFF, 1):
         directory = entry * 100_000
         end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), 4, 0)
-        assert refusal(b"PK\3\4" + directory + end) == archives.TOO_MANY
-    assert refusal(zipped(*((f"{i}.jpg", b"") for i in range(1001)))) == archives.TOO_MANY
+        assert refusal(b"PK\3\4" + directory + end) == archives.PHOTOS.too_many
+    assert refusal(zipped(*((f"{i}.jpg", b"") for i in range(1001)))) == archives.PHOTOS.too_many
 
 
 @pytest.mark.parametrize(
@@ -225,5 +250,5 @@ def test_damage_is_refused(times: Callable[[int, int], int]) -> None:
 
 
 def test_a_zip_above_its_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "MAX_BYTES", 1000)
-    assert refusal(zipped(("a.jpg", PHOTO))) == archives.TOO_LARGE
+    monkeypatch.setattr(archives, "PHOTOS", replace(archives.PHOTOS, size=1000))
+    assert refusal(zipped(("a.jpg", PHOTO))) == archives.PHOTOS.too_large
