@@ -15,7 +15,8 @@ from typing import Literal, Self, get_args
 import pandas as pd
 
 from training.checkpoint import write_atomically
-from training.manifest import COLUMNS, InvalidData, Manifest, some
+from training.csvfile import some
+from training.manifest import COLUMNS, InvalidData, Manifest
 from training.splits import owners
 
 Kind = Literal["isic", "folder", "zip", "clinic"]

@@ -5,25 +5,33 @@ unknown. `day` counts whole days from any day that is the same for all photos of
 2019's layout is read here; other sources write the same table.
 """
 
-import csv
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from skinmodel.diagnoses import CODES, UNKNOWN
+from training.csvfile import LINE, read_csv, some
 
 COLUMNS = ("image", "path", "diagnosis", "lesion", "patient", "day", "site", "age", "sex")
 METADATA = {"age_approx": "age", "anatom_site_general": "site", "lesion_id": "lesion", "sex": "sex"}
-SHOWN = 10  # problems of one kind that are spelled out
+TRUTH_COLUMNS = ("image", *CODES)
+LONGEST = 200  # letters of an id; file systems take names of 255 bytes
+METADATA_COLUMNS = (*METADATA, "patient_id", "day")
 
 
 class InvalidData(ValueError):
-    """A data set cannot be used; `problems` lists every reason, one sentence each."""
+    """A data set cannot be used; `problems` lists every reason, one sentence each.
 
-    def __init__(self, problems: list[str]) -> None:
+    `rows` are ids of photos without which none of the problems would be there; none if leaving
+    rows out would not help.
+    """
+
+    def __init__(self, problems: list[str], rows: Sequence[str] = ()) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.rows = tuple(dict.fromkeys(rows))
 
 
 @dataclass(frozen=True)
@@ -34,44 +42,55 @@ class Manifest:
     notes: tuple[str, ...] = ()
 
 
-def read_isic(folder: Path, *, without_unknown: bool = False) -> Manifest:
+def read_isic(
+    folder: Path, *, without_unknown: bool = False, left_out: Collection[str] = ()
+) -> Manifest:
     """The manifest of a folder in ISIC 2019's layout; InvalidData lists all that is wrong in it.
 
     Expects one `*GroundTruth.csv`, one folder `*Input` with the photos as .jpg, and optionally one
     `*Metadata.csv`. Ids stay text, so that NA, 1e5 and 007 survive. A blank lesion id is a lesion
-    of its own. Photos marked UNK are a problem, or left out with a note (`without_unknown`).
+    of its own. Photos marked UNK are a problem, or left out with a note (`without_unknown`), as are
+    the photos whose ids are `left_out`.
     """
     truth_file, photos, metadata_file = _find(folder)
     problems: list[str] = []
-    truth = _read_csv(truth_file, ("image", *CODES), (UNKNOWN,), problems)
+    rows: list[str] = []
+    truth = read_csv(truth_file, TRUTH_COLUMNS, (UNKNOWN,), problems)
     metadata = None
     if metadata_file:
-        metadata = _read_csv(metadata_file, ("image",), (*METADATA, "patient_id", "day"), problems)
+        metadata = read_csv(metadata_file, ("image",), METADATA_COLUMNS, problems)
     if problems:
         raise InvalidData(problems)
 
-    _refuse_repeats(truth, truth_file, problems)
+    notes: list[str] = []
+    truth = _once(truth, truth_file, notes, problems)
     if metadata is not None and metadata_file:
-        _refuse_repeats(metadata, metadata_file, problems)
-    notes = []
+        metadata = _once(metadata, metadata_file, notes, problems)
+    helpless = bool(problems)
+    wanted = truth["image"].isin(list(left_out))
+    if wanted.any():
+        truth = truth[~wanted].reset_index(drop=True)
+        notes.append(f"{int(wanted.sum())} photos were left out on request.")
     if without_unknown and UNKNOWN in truth:
         values = truth[[*CODES, UNKNOWN]].apply(pd.to_numeric, errors="coerce")
         unknown = values[UNKNOWN].eq(1) & values[list(CODES)].eq(0).all(axis=1)
         truth = truth[~unknown].reset_index(drop=True)
         if count := int(unknown.sum()):
             notes.append(f"{count} photos are marked UNK, none of the eight, and are left out.")
-    diagnoses = _diagnoses(truth, truth_file, problems)
-    paths = _paths(truth["image"], photos, problems)
+    diagnoses = _diagnoses(truth, truth_file, problems, rows)
+    paths, outside = _paths(truth["image"], photos, problems, rows)
     if problems:
-        raise InvalidData(problems)
+        raise InvalidData(problems, () if helpless or outside else rows)
 
     table = pd.DataFrame({"image": truth["image"], "path": paths, "diagnosis": diagnoses})
     if metadata is not None:
         known = {old: new for old, new in METADATA.items() if old in metadata}
-        wanted = metadata.rename(columns={**known, "patient_id": "patient"})
-        keep = ["image", *known.values(), *(n for n in ("patient", "day") if n in wanted)]
-        table = table.merge(wanted[keep], on="image", how="left")
+        renamed = metadata.rename(columns={**known, "patient_id": "patient"})
+        keep = ["image", *known.values(), *(n for n in ("patient", "day") if n in renamed)]
+        table = table.merge(renamed[keep], on="image", how="left")
     table = table.reindex(columns=list(COLUMNS), fill_value="").fillna("")
+    if not len(table):
+        raise InvalidData([f"{truth_file.name} lists no photos."])
     odd = table["image"][~table["day"].str.fullmatch(r"-?\d{0,6}")]
     if len(odd):
         raise InvalidData([f"The column day holds other than whole numbers: {some(list(odd))}."])
@@ -107,59 +126,57 @@ def _find(folder: Path) -> tuple[Path, Path, Path | None]:
     return truths[0], photos[0], metadata[0] if metadata else None
 
 
-def _read_csv(
-    path: Path, needed: tuple[str, ...], optional: tuple[str, ...], problems: list[str]
-) -> pd.DataFrame:
-    """A CSV file as text; what is wrong with its form is added to `problems`."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            header = next(csv.reader(lines), [])
-        repeated = sorted({name for name in header if header.count(name) > 1})
-        missing = [name for name in needed if name not in header]
-        unknown = [name for name in header if name not in (*needed, *optional)]
-        for what, names in (("repeats", repeated), ("lacks", missing), ("has unknown", unknown)):
-            if names:
-                problems.append(f"{path.name} {what} columns: {some(names)}.")
-        if repeated or missing:
-            return pd.DataFrame(columns=list(needed))
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError) as error:
-        problems.append(f"{path.name} cannot be read as UTF-8 CSV: {error}")
-        return pd.DataFrame(columns=list(needed))
+def _once(table: pd.DataFrame, path: Path, notes: list[str], problems: list[str]) -> pd.DataFrame:
+    """Each photo's row once: the same row again is noted, another row for it is a problem."""
+    again = table["image"].duplicated()
+    if not again.any():
+        return table
+    contents = [name for name in table.columns if name != LINE]
+    kept = table.drop_duplicates(contents)
+    if len(conflicting := kept[kept["image"].duplicated()]):
+        problems.append(
+            f"{path.name} lists photos twice, and differently:"
+            f" {some(list(conflicting['image'].unique()))} (first in line"
+            f" {conflicting[LINE].iloc[0]})."
+        )
+    notes.append(f"{path.name} lists {len(table) - len(kept)} photos twice; each is used once.")
+    return kept.drop_duplicates("image").reset_index(drop=True)
 
 
-def _refuse_repeats(table: pd.DataFrame, path: Path, problems: list[str]) -> None:
-    repeated = table["image"][table["image"].duplicated()].unique()
-    if len(repeated):
-        problems.append(f"{path.name} lists photos twice: {some(list(repeated))}.")
-
-
-def _diagnoses(truth: pd.DataFrame, path: Path, problems: list[str]) -> pd.Series:
+def _diagnoses(truth: pd.DataFrame, path: Path, problems: list[str], rows: list[str]) -> pd.Series:
     """The one diagnosis of each row; rows with none, two or an odd value are problems."""
     columns = [*CODES, *([UNKNOWN] if UNKNOWN in truth else [])]
     values = truth[columns].apply(pd.to_numeric, errors="coerce")
-    odd = truth["image"][~values.isin([0.0, 1.0]).all(axis=1)]
+    odd = ~values.isin([0.0, 1.0]).all(axis=1)
     marked = values.eq(1.0).sum(axis=1)
-    clean = ~truth["image"].isin(odd)
-    unknown = truth["image"][values[UNKNOWN].eq(1.0)] if UNKNOWN in values else truth["image"][:0]
-    for what, images in (
+    none = odd & False
+    unknown = values[UNKNOWN].eq(1.0) if UNKNOWN in values else none
+    for what, which in (
         ("values other than 0 and 1", odd),
-        ("no diagnosis", truth["image"][clean & (marked == 0)]),
-        ("more than one diagnosis", truth["image"][clean & (marked > 1)]),
+        ("no diagnosis", ~odd & (marked == 0)),
+        ("more than one diagnosis", ~odd & (marked > 1)),
         ("the diagnosis UNK, which cannot be trained", unknown),
     ):
-        if len(images):
+        if which.any():
+            images = list(truth["image"][which])
             problems.append(
-                f"{path.name} has {len(images)} photos with {what}: {some(list(images))}."
+                f"{path.name} has {len(images)} photos with {what}: {some(images)} (first in line"
+                f" {truth[LINE][which].iloc[0]})."
             )
+            rows += images
     return values.fillna(0).idxmax(axis=1) if len(values) else pd.Series(dtype=str)
 
 
-def _paths(images: pd.Series, folder: Path, problems: list[str]) -> list[str]:
-    """The photo of each id; ids that lead out of the folder are refused, not opened."""
+def _paths(
+    images: pd.Series, folder: Path, problems: list[str], rows: list[str]
+) -> tuple[list[str], bool]:
+    """The photo of each id, and whether any id leads out of the folder; those are not opened."""
     root = folder.resolve()
     paths, outside, missing = [], [], []
     for image in images:
+        if len(image) > LONGEST:
+            outside.append(image)
+            continue
         path = (root / f"{image}.jpg").resolve()
         if path.parent != root:
             outside.append(image)
@@ -170,13 +187,7 @@ def _paths(images: pd.Series, folder: Path, problems: list[str]) -> list[str]:
         problems.append(f"{len(outside)} photo ids lead out of {folder.name}: {some(outside)}.")
     if missing:
         problems.append(
-            f"{len(missing)} of {len(images)} photos are missing in {folder.name}: "
-            f"{some(missing)}."
+            f"{len(missing)} of {len(images)} photos are missing in {folder.name}: {some(missing)}."
         )
-    return paths
-
-
-def some(names: list[str]) -> str:
-    """The first few names, and how many more."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(repr(str(name))[1:-1] for name in names[:SHOWN]) + more
+        rows += missing
+    return paths, bool(outside)

@@ -1,5 +1,6 @@
 """A small data set in ISIC 2019's layout: patches of colour that a tiny network can tell apart."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +78,16 @@ def write_isic(folder: Path) -> Layout:
     return layout
 
 
+@pytest.fixture(scope="session")
+def drawn_isic(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """The data set, drawn once; nobody changes it."""
+    return write_isic(tmp_path_factory.mktemp("drawn") / "isic")
+
+
 @pytest.fixture
-def isic(tmp_path: Path) -> Layout:
+def isic(tmp_path: Path, drawn_isic: Layout) -> Layout:
     """A fresh copy, free to be damaged."""
-    return write_isic(tmp_path / "isic")
+    return Layout(shutil.copytree(drawn_isic.folder, tmp_path / "isic"))
 
 
 @pytest.fixture
