@@ -1,11 +1,15 @@
 """Where data lives and what the limits are: the only reader of the environment."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent
+
+
+ISIC_URL = "https://isic-challenge-data.s3.amazonaws.com/2019"
 
 
 class InvalidSettings(Exception):
@@ -38,8 +42,11 @@ class Settings:
     backup_passphrase: str = field(repr=False)
     public_url: str  # of the reverse proxy that brings visitors by HTTPS, "" where there is none
     oidc: Oidc | None
+    isic_url: str  # where the ISIC 2019 training set is fetched from
+    isic_sha256: str  # of its ZIP of photos, "" where it is not known
     max_upload_bytes: int  # of a photo
     max_archive_bytes: int  # of a ZIP of photos
+    max_dataset_bytes: int  # of a data set's ZIP that a browser sends
     max_session_bytes: int
     max_photos: int
     max_analysis_seconds: float
@@ -67,9 +74,12 @@ def load() -> Settings:
         backup_passphrase=_text("SKIN_BACKUP_PASSPHRASE"),
         public_url=_public_url(),
         oidc=_oidc(),
+        isic_url=_isic_url(),
+        isic_sha256=_isic_sha256(),
         max_upload_bytes=25 * 1024 * 1024,
         # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_archive_bytes=200 * 1024 * 1024,
+        max_dataset_bytes=500 * 1024 * 1024,  # larger ones come by way of the inbox
         max_session_bytes=1024 * 1024 * 1024,  # uploads that one signed-in browser may hold here
         max_photos=200,
         # Two hundred photos, eight views each, take about 25 on one core that others may share.
@@ -91,6 +101,21 @@ def _public_url() -> str:
     parts = urlsplit(text)
     if text and (parts.scheme != "https" or not parts.hostname or parts.path):
         raise InvalidSettings("SKIN_PUBLIC_URL must be like https://dermtrace.clinic.example")
+    return text
+
+
+def _isic_url() -> str:
+    text = _text("SKIN_ISIC_URL", ISIC_URL).rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidSettings("SKIN_ISIC_URL must be like https://mirror.example/isic2019")
+    return text
+
+
+def _isic_sha256() -> str:
+    text = _text("SKIN_ISIC_SHA256").lower()
+    if text and not re.fullmatch("[0-9a-f]{64}", text):
+        raise InvalidSettings("SKIN_ISIC_SHA256 must be a SHA-256: 64 letters of 0-9 and a-f.")
     return text
 
 

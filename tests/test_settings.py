@@ -63,3 +63,14 @@ def test_the_clinics_own_sign_in_is_configured_whole_or_not_at_all(
     monkeypatch.setenv("SKIN_OIDC_ISSUER", "http://id.clinic.example")
     with pytest.raises(settings.InvalidSettings, match="https"):
         settings.load()
+
+
+def test_a_mirror_of_the_training_set_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load().isic_url == settings.ISIC_URL
+    monkeypatch.setenv("SKIN_ISIC_URL", "http://mirror.example/isic/")
+    assert settings.load().isic_url == "http://mirror.example/isic"
+    for variable, wrong in (("SKIN_ISIC_URL", "file:///etc"), ("SKIN_ISIC_SHA256", "abc")):
+        with monkeypatch.context() as patched:
+            patched.setenv(variable, wrong)
+            with pytest.raises(settings.InvalidSettings, match=variable):
+                settings.load()

@@ -13,10 +13,12 @@ from tqdm import tqdm
 import settings
 from skinmodel.bundle import CARD
 from skinmodel.weights import InvalidModel
+from training import isic
 from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
 from training.crossvalidate import RESULT as CROSS_VALIDATION
 from training.crossvalidate import cross_validate
+from training.download import DownloadFailed
 from training.manifest import InvalidData
 from training.origin import check_start, settings_for
 from training.outline import command as outline
@@ -53,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     search.add_argument("--trials", type=int, default=20, help="how many in all, by default 20")
     search.set_defaults(run=_tune)
+    get = commands.add_parser("download", help="fetch the ISIC 2019 training set; 20 GB of disk")
+    get.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
+    get.set_defaults(run=_download)
     outline.add(commands)
     evaluation.add(commands)
     given = parser.parse_args(arguments)
@@ -62,10 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
         if given.command == "evaluate":
             return evaluation.run(given, settings.load().data_dir / "reports")
         return int(given.run(given))
-    except (InvalidConfig, InvalidData, InvalidModel) as error:
+    except (InvalidConfig, InvalidData, InvalidModel, settings.InvalidSettings) as error:
         print(error, file=sys.stderr)
         return 2
-    except TrainingFailed as error:
+    except (TrainingFailed, DownloadFailed) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -183,6 +188,26 @@ def _tune(given: argparse.Namespace) -> int:
     print(
         f"Best on the validation lesions: {best:.3f}. For fit: --config {given.out / BEST_CONFIG}"
     )
+    return 0
+
+
+def _download(given: argparse.Namespace) -> int:
+    loaded = settings.load()
+    official = loaded.isic_url == settings.ISIC_URL
+    wanted = isic.files(loaded.isic_url, official=official, sha256=loaded.isic_sha256)
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr) as bar:
+
+        def told(stage: str, done: int, total: int, unit: str) -> None:
+            if bar.desc != f"{stage}: ":
+                bar.unit = "B" if unit == "bytes" else f" {unit}"
+                bar.reset(total)
+                bar.initial = done
+                bar.set_description(stage)
+            bar.total = total
+            bar.update(done - bar.n)
+
+        isic.download(wanted, given.out, told)
+    print(f"The ISIC 2019 training set is in {given.out}. Licence: {isic.LICENCE}.")
     return 0
 
 

@@ -4,12 +4,10 @@ Whatever moment the process is killed at, or the disk fills up, a file here is t
 new one, never a part.
 """
 
-import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,58 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from training.config import TrainingFailed
+from training.disk import append_line as append_line
+from training.disk import disk_full, disk_full_named
+from training.disk import write_atomically as write_atomically
 
 NUMBERS = "numbers"
 HEADER = 1 << 20  # bytes, more than safetensors' header and the numbers ever take
-
-
-@contextmanager
-def disk_full_named(folder: Path, needed: int) -> Iterator[None]:
-    """Turns a full disk into TrainingFailed, which says what is free and needed (bytes)."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        # safetensors hands on the system's error as text alone.
-        full = f"os error {errno.ENOSPC}" in str(error) or f"os error {errno.EDQUOT}" in str(error)
-        if full or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise disk_full(folder, needed) from error
-        raise
-
-
-def disk_full(folder: Path, needed: int) -> TrainingFailed:
-    """The sentence for a disk without room for `needed` bytes."""
-    free = shutil.disk_usage(folder).free
-    return TrainingFailed(
-        f"Disk full: {_gigabytes(free)} free, need {_gigabytes(needed)}. What was saved before is"
-        " whole; the same command goes on from there once there is room."
-    )
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e9:.3f} GB"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file so that a reader sees the old or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with disk_full_named(path.parent, len(text)), part.open("w") as target:
-            target.write(text)
-            target.flush()
-            os.fsync(target.fileno())
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    os.replace(part, path)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a text file, safe on disk when this returns."""
-    with disk_full_named(path.parent, len(line)), path.open("a") as target:
-        target.write(line + "\n")
-        target.flush()
-        os.fsync(target.fileno())
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:

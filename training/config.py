@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
+from training.disk import TrainingFailed as TrainingFailed
 
 LARGEST_AUGMENTATION = 2.0
 
@@ -25,10 +26,6 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InvalidConfig(f"{path.name} must hold a JSON object.")
     return values
-
-
-class TrainingFailed(RuntimeError):
-    """Training cannot go on; the text says why."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from skinmodel.transforms import Preparation
 from training.augment import augment
-from training.checkpoint import disk_full_named, write_atomically
+from training.disk import disk_full_named, write_atomically
 from training.manifest import InvalidData
 
 PIXELS, PART = ".rgb", ".part"

@@ -14,8 +14,8 @@ from typing import Literal, Self, get_args
 
 import pandas as pd
 
-from training.checkpoint import write_atomically
 from training.csvfile import some
+from training.disk import write_atomically
 from training.manifest import COLUMNS, InvalidData, Manifest
 from training.splits import owners
 

@@ -19,9 +19,9 @@ import torch
 
 from skinmodel.network import CnnLstm, for_use
 from training import augment
-from training.checkpoint import disk_full_named
 from training.config import TrainConfig
 from training.dataset import Cache, Features, Rows
+from training.disk import disk_full_named
 from training.ranks import ALONE, Ranks
 from training.scoring import photo_features
 

@@ -67,10 +67,9 @@ def read_isic(
     if metadata is not None and metadata_file:
         metadata = _once(metadata, metadata_file, notes, problems)
     helpless = bool(problems)
-    wanted = truth["image"].isin(list(left_out))
-    if wanted.any():
-        truth = truth[~wanted].reset_index(drop=True)
-        notes.append(f"{int(wanted.sum())} photos were left out on request.")
+    if left_out:
+        truth = truth[~truth["image"].isin(list(left_out))].reset_index(drop=True)
+        notes.append(f"{len(left_out)} photos were left out on request.")
     if without_unknown and UNKNOWN in truth:
         values = truth[[*CODES, UNKNOWN]].apply(pd.to_numeric, errors="coerce")
         unknown = values[UNKNOWN].eq(1) & values[list(CODES)].eq(0).all(axis=1)

@@ -1,0 +1,214 @@
+"""What is in a data set, before anybody trains on it: counts, unreadable files, photos twice.
+
+`report.json` beside the set holds it. Photos are named there by their ids.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+from PIL import Image
+
+from skinmodel.diagnoses import CODES
+from skinmodel.plain import tuples
+from training.csvfile import some
+from training.datasets import DataSet
+from training.gathering import Progress
+from training.likeness import alike, look_of
+from training.manifest import InvalidData
+from training.splits import assign
+
+REPORT = "report.json"
+PAIRS = 200  # of each kind that are kept in the report; the counts are of all
+FEW = 10  # lesions of a diagnosis below which its numbers mean little
+
+Read = Callable[[bytes, str], Image.Image]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two photos that look the same; `sides` are those of the split they would be on."""
+
+    images: tuple[str, str]
+    sides: tuple[str, str]
+    diagnoses: tuple[str, str]
+    same_lesion: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The report. Counts are of photos, `lesions` of lesions per diagnosis.
+
+    `series` counts lesions by their number of photos. `twins` look the same and are of two lesions,
+    `leaks` of them on two sides of the split; `repeats` look the same and are of one lesion.
+    `across` says how many photos look like one in another data set, by its id.
+    """
+
+    photos: int
+    lesions: Mapping[str, int]
+    diagnoses: Mapping[str, int]
+    sites: Mapping[str, int]
+    sexes: Mapping[str, int]
+    ages: Mapping[str, int]
+    sources: Mapping[str, int]
+    sides: Mapping[str, Mapping[str, int]]
+    series: Mapping[str, int]
+    dated: int
+    twins: tuple[Pair, ...] = ()
+    twin_count: int = 0
+    repeats: int = 0
+    leaks: int = 0
+    across: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The report beside a data set; None where there is none that can be read."""
+        try:
+            values = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+            twins = tuple(Pair(**tuples(one)) for one in values.pop("twins"))
+            return cls(**tuples(values), twins=twins)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def to_json(self) -> str:
+        """The report as a file holds it."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+
+def take_prints(table: pd.DataFrame, read: Read, report: Progress) -> pd.DataFrame:
+    """Columns image, sha256 and look of every photo; InvalidData lists those that are unusable.
+
+    `read` turns a file's bytes and name into an upright RGB picture, or raises ValueError. A file
+    that is there twice is a problem: under two diagnoses one that only the source can mend.
+    """
+    rows, bad, reasons = [], [], []
+    for done, (image, path) in enumerate(zip(table["image"], table["path"], strict=True), start=1):
+        data = Path(path).read_bytes()
+        try:
+            look = look_of(read(data, image))
+        except ValueError as error:
+            bad.append(image)
+            reasons.append(f"{image} ({error})")
+        else:
+            rows.append((image, hashlib.sha256(data).hexdigest(), look))
+        report("reading", done, len(table), "photos")
+    prints = pd.DataFrame(rows, columns=["image", "sha256", "look"])
+    problems, again, helpless = _copies(table, prints)
+    if bad:
+        problems.append(f"{len(bad)} photos cannot be used: {some(reasons)}.")
+    if problems:
+        raise InvalidData(problems, () if helpless else [*bad, *again])
+    return prints
+
+
+def _copies(table: pd.DataFrame, prints: pd.DataFrame) -> tuple[list[str], list[str], bool]:
+    """Sentences about the same file under two ids, the later ids, and whether diagnoses differ."""
+    known = prints.merge(table[["image", "diagnosis"]], on="image")
+    known["copies"] = known.groupby("sha256")["diagnosis"].transform("nunique")
+    problems = []
+    if len(conflicting := known[known["copies"] > 1]):
+        problems.append(
+            f"{len(conflicting)} photos are the same file under two diagnoses:"
+            f" {some(list(conflicting['image']))}."
+        )
+    again = known[known["sha256"].duplicated() & (known["copies"] == 1)]
+    if len(again):
+        problems.append(
+            f"{len(again)} photos are the same file as another one: {some(list(again['image']))}."
+        )
+    return problems, list(again["image"]), bool(len(conflicting))
+
+
+def inspect(
+    table: pd.DataFrame,
+    prints: pd.DataFrame,
+    *,
+    others: Sequence[DataSet] = (),
+    notes: Sequence[str] = (),
+    report: Progress = lambda *_: None,
+) -> Inspection:
+    """The report of a data set; `others` are those it may be used together with."""
+    split = assign(table).reset_index(drop=True)
+    looks = list(split.merge(prints, on="image", how="left")["look"])
+    found = alike(looks, progress=lambda done, total: report("comparing", done, total, "photos"))
+    pairs = [_pair(split, i, j) for i, j in found]
+    strange = [one for one in pairs if not one.same_lesion]
+    leaks = [one for one in strange if one.sides[0] != one.sides[1]]
+    across: dict[str, int] = {}
+    for other in others:
+        theirs = other.fingerprints()
+        if "look" in theirs and len(theirs):
+            near = {i for i, _ in alike(looks, list(theirs["look"]))}
+            across |= {other.id: len(near)} if near else {}
+    lesions = split.groupby("diagnosis")["lesion"].nunique()
+    per_lesion = split.groupby("lesion").size()
+    return Inspection(
+        photos=len(split),
+        lesions={code: int(lesions.get(code, 0)) for code in CODES},
+        diagnoses={code: int((split["diagnosis"] == code).sum()) for code in CODES},
+        sites=_counts(split["site"]),
+        sexes=_counts(split["sex"]),
+        ages=_counts(split["age"]),
+        sources=_counts(split["lesion"].map(_source)),
+        sides={
+            side: {code: int((part["diagnosis"] == code).sum()) for code in CODES}
+            for side, part in split.groupby("split")
+        },
+        series={str(n): int(m) for n, m in per_lesion.value_counts().sort_index().items()},
+        dated=int((split["day"] != "").sum()),
+        twins=tuple((leaks + [one for one in strange if one not in leaks])[:PAIRS]),
+        twin_count=len(strange),
+        repeats=len(pairs) - len(strange),
+        leaks=len(leaks),
+        across=across,
+        notes=tuple(notes),
+        warnings=tuple(_warnings(lesions, strange, leaks)),
+    )
+
+
+def _pair(table: pd.DataFrame, i: int, j: int) -> Pair:
+    one, two = table.iloc[i], table.iloc[j]
+    return Pair(
+        images=(one["image"], two["image"]),
+        sides=(one["split"], two["split"]),
+        diagnoses=(one["diagnosis"], two["diagnosis"]),
+        same_lesion=one["lesion"] == two["lesion"],
+    )
+
+
+def _warnings(
+    lesions: "pd.Series[int]", strange: Sequence[Pair], leaks: Sequence[Pair]
+) -> list[str]:
+    """What somebody should know before training on it."""
+    warnings = []
+    counts = {code: int(lesions.get(code, 0)) for code in CODES}
+    if none := [code for code, n in counts.items() if not n]:
+        warnings.append(f"There is no lesion of {', '.join(none)}: another data set must have it.")
+    if few := [f"{code} {n}" for code, n in counts.items() if 0 < n < FEW]:
+        warnings.append(f"Fewer than {FEW} lesions of {', '.join(few)}.")
+    if mixed := [one for one in strange if one.diagnoses[0] != one.diagnoses[1]]:
+        warnings.append(f"{len(mixed)} pairs of photos look the same and have different diagnoses.")
+    if leaks:
+        warnings.append(
+            f"{len(leaks)} pairs of photos look the same and would be on two sides of the split,"
+            " such as training and test: the test would look better than it is."
+        )
+    return warnings
+
+
+def _source(lesion: str) -> str:
+    """The collection a lesion's id names before its number, such as HAM, BCN and MSK4."""
+    named = re.match(r"([A-Za-z]+\d*)[_-]", lesion)
+    return named[1] if named else ""
+
+
+def _counts(values: "pd.Series[str]") -> dict[str, int]:
+    """Photos by value, most first; blank is unknown."""
+    return {str(value) or "unknown": int(n) for value, n in values.value_counts().items()}
