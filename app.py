@@ -215,7 +215,7 @@ try:
     limits = settings.load()
 except settings.InvalidSettings as error:
     raise SystemExit(f"DermTrace cannot start. {error}") from error
-quota = Quota(held=held, a_file=limits.max_archive_bytes, limit=limits.max_session_bytes)
+quota = Quota(held=held, a_file=limits.max_dataset_bytes, limit=limits.max_session_bytes)
 app = st.App(
     Path(__file__).parent / "pages" / "main.py",
     lifespan=lifespan,

@@ -7,6 +7,9 @@ SHA-256. A folder whose name begins with a dot is none: it is still being made, 
 
 import datetime
 import json
+import os
+import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +23,8 @@ from training.manifest import COLUMNS, InvalidData, Manifest
 from training.splits import owners
 
 Kind = Literal["isic", "folder", "zip", "clinic"]
+DELETED = ".deleted-"
+KEPT = 86400.0  # seconds that a deleted data set can be brought back
 ABOUT, MANIFEST, FINGERPRINTS = "dataset.json", "manifest.csv", "fingerprints.csv"
 
 
@@ -108,6 +113,30 @@ def write_data_set(
     }
     write_atomically(folder / ABOUT, json.dumps(about, indent=1, ensure_ascii=False))
     return DataSet.read(folder)
+
+
+def delete(data: DataSet) -> None:
+    """Takes a data set away; `bring_back` undoes it until `purge` removes it for good."""
+    target = data.folder.with_name(f"{DELETED}{data.folder.name}")
+    os.replace(data.folder, target)
+    os.utime(target)  # the day begins now
+
+
+def deleted(folder: Path) -> tuple[DataSet, ...]:
+    """What was deleted and can be brought back; the ids begin with DELETED."""
+    return tuple(DataSet.read(one) for one in sorted(folder.glob(f"{DELETED}*")))
+
+
+def bring_back(data: DataSet) -> None:
+    """Undoes a deletion."""
+    os.replace(data.folder, data.folder.with_name(data.folder.name.removeprefix(DELETED)))
+
+
+def purge(folder: Path, *, after: float = KEPT) -> None:
+    """Removes for good what was deleted more than so many seconds ago."""
+    for one in folder.glob(f"{DELETED}*"):
+        if time.time() - one.stat().st_mtime >= after:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 @dataclass(frozen=True)

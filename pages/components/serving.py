@@ -129,6 +129,11 @@ def _store(url: str) -> Store:
     return open_store(url)
 
 
+def datasets() -> Path:
+    """The folder of the data sets."""
+    return settings.load().data_dir / "datasets"
+
+
 def release(files: Iterable[UploadedFile]) -> None:
     """Frees uploads that were read: Streamlit would keep them until the tab is closed."""
     context = get_script_run_ctx()

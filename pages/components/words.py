@@ -58,3 +58,12 @@ def span(start: int, length: int, total: int) -> str:
 def markdown(text: str) -> str:
     """Any text so that Markdown shows it as it is."""
     return "".join("\\" + c if c.isascii() and not c.isalnum() and c != " " else c for c in text)
+
+
+def time_left(seconds: float) -> str:
+    """How long something still takes, no finer than anybody can know it."""
+    if seconds < 60:
+        return "less than a minute left"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min left"
+    return f"{seconds / 3600:.1f} h left"

@@ -1,0 +1,106 @@
+"""Data: the data sets that models learn from; new ones, and what is in each."""
+
+import streamlit as st
+
+from pages.components import adding, datareport, guard, intakes, serving
+from pages.components.words import count, markdown
+from records.actors import ADMIN
+from skinmodel.export import long_date
+from training import datasets
+from training.datasets import DataSet
+from training.inspection import Inspection
+
+KINDS = {
+    "isic": "ISIC 2019",
+    "folder": "Folder",
+    "zip": "ZIP",
+    "clinic": "This clinic's confirmed lesions",
+}
+OPEN = "open-data-set"
+
+
+def page() -> None:
+    """What there is; adding; the report of the one that is open."""
+    st.title("Data", anchor=False)
+    found = datasets.data_sets(serving.datasets())
+    offer_back()
+    if not found:
+        st.write(
+            "Models learn from photos whose diagnosis is known. Add a data set, look at what is in"
+            " it, and then train on it."
+        )
+    if st.button("Add data", type="primary", icon=":material/add:"):
+        adding.ask()
+    intakes.watch()
+    for one in found:
+        row(one)
+
+
+def row(data: DataSet) -> None:
+    """One data set; opened, with its report."""
+    is_open = st.session_state.get(OPEN) == data.id
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(gap=None):
+                st.markdown(f"**{markdown(data.name)}**")
+                st.caption(describe(data))
+            st.button(
+                "Close" if is_open else "Report",
+                key=f"open-{data.id}",
+                on_click=lambda: st.session_state.update({OPEN: None if is_open else data.id}),
+            )
+            if st.button("Delete", key=f"delete-{data.id}", type="tertiary"):
+                delete(data)
+        if is_open and not data.fault:
+            report = Inspection.read(data.folder)
+            if report is None:
+                st.caption("There is no report of it.")
+            else:
+                datareport.draw(data, report)
+
+
+def describe(data: DataSet) -> str:
+    """A data set in one line."""
+    if data.fault:
+        return f":material/warning: {markdown(data.fault)} It cannot be used."
+    parts = [
+        KINDS[data.kind],
+        count(data.photos, "photo"),
+        count(data.lesions, "lesion"),
+        f"added on {long_date(data.created_on)}",
+    ]
+    if data.licence:
+        parts.append(markdown(data.licence))
+    return " · ".join(parts)
+
+
+@st.dialog("Delete")
+def delete(data: DataSet) -> None:
+    """Asks first; it can be brought back for a day."""
+    st.write(f"Delete {markdown(data.name)} with its photos?")
+    st.caption(
+        "It can be brought back on this page for a day; then it is gone for good. A run that learns"
+        " from it may need it until it has read the photos."
+    )
+    if st.button("Delete", key="delete-now"):
+        actor = guard.require(ADMIN).actor
+        datasets.delete(data)
+        intakes.note(actor, "data set deleted", data.id)
+        st.rerun()
+
+
+def offer_back() -> None:
+    """What was deleted within the last day, each with a button that brings it back."""
+    datasets.purge(serving.datasets())
+    for one in datasets.deleted(serving.datasets()):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{markdown(one.name)} was deleted.", width="content")
+            if st.button("Bring back", key=f"back-{one.id}"):
+                actor = guard.require(ADMIN).actor
+                datasets.bring_back(one)
+                intakes.note(actor, "data set brought back", one.id.removeprefix(datasets.DELETED))
+                st.rerun()
+
+
+guard.require(ADMIN)
+page()

@@ -1,0 +1,137 @@
+"""Bringing data in: where from, under which name, and what its licence is."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+import settings
+from pages.components import guard, intakes, serving
+from records.actors import ADMIN
+from skinmodel.filenames import display_name
+from training import intake, isic
+from training.intake import Refused, Request
+from training.manifest import METADATA_COLUMNS, TRUTH_COLUMNS
+
+INBOX, UPLOAD, ISIC = "From the inbox", "Upload a ZIP", "ISIC 2019"
+LAYOUT = (
+    "Expected is ISIC 2019's layout: a folder *Input with photos as .jpg, a table *GroundTruth.csv"
+    " with one diagnosis for each photo, and perhaps a table *Metadata.csv with lesion, patient,"
+    " day, site, age and sex."
+)
+
+
+@st.dialog("Add data", width="medium")
+def ask() -> None:
+    """The ways to bring data in."""
+    way = st.segmented_control(
+        "Where from", (INBOX, UPLOAD, ISIC), default=INBOX, required=True, key="way"
+    )
+    {INBOX: inbox, UPLOAD: upload, ISIC: fetch}[way]()
+
+
+def inbox() -> None:
+    """A folder or ZIP that somebody has put beside the data sets."""
+    found = _entries(serving.limits().data_dir / "inbox")
+    st.caption(
+        "Put a folder or ZIP into `inbox` in DermTrace's data folder on the server. Photos are"
+        " taken over from there; the inbox can be emptied afterwards."
+    )
+    _layout()
+    if not found:
+        st.info("The inbox is empty.")
+        return
+    chosen = st.selectbox("Folder or ZIP", found, format_func=lambda one: display_name(one.name))
+    name, licence = _words(display_name(chosen.stem), key=chosen.name)
+    if st.button("Add", type="primary", key="add-inbox"):
+        kind = "folder" if chosen.is_dir() else "zip"
+        _begin(Request(kind, name, source=str(chosen), licence=licence))
+
+
+def _entries(folder: Path) -> Sequence[Path]:
+    """What lies in the inbox itself: folders and ZIPs, no links."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        one
+        for one in folder.iterdir()
+        if not one.is_symlink()
+        and not one.name.startswith(".")
+        and (one.is_dir() or one.suffix.lower() == ".zip")
+    )
+
+
+def upload() -> None:
+    """A ZIP from the browser."""
+    most = serving.limits().max_dataset_bytes
+    file = st.file_uploader(
+        "ZIP in ISIC 2019's layout", type="zip", max_upload_size=most >> 20, key="dataset-zip"
+    )
+    st.caption(f"Up to {most >> 20} MB; put larger ones into the inbox.")
+    _layout()
+    if file is None:
+        return
+    name, licence = _words(display_name(Path(file.name).stem), key=file.file_id)
+    if st.button("Add", type="primary", key="add-upload"):
+        data = file.getbuffer()
+        _begin(Request("zip", name, licence=licence), sent=data)
+
+
+def fetch() -> None:
+    """The ISIC 2019 training set from the web."""
+    loaded = serving.limits()
+    st.write(
+        "25,331 photos of the ISIC 2019 challenge, from three centres, in the eight diagnoses."
+        f" Licence: {isic.LICENCE}, so not for commercial use."
+    )
+    st.caption(
+        "About 9.8 GB are fetched, and twice that is needed on the disk meanwhile. It can be"
+        " stopped, and goes on where it was."
+    )
+    if st.button("Fetch", type="primary", key="add-isic"):
+        official = loaded.isic_url == settings.ISIC_URL
+        wanted = isic.files(loaded.isic_url, official=official, sha256=loaded.isic_sha256)
+        _begin(Request("isic", isic.NAME, licence=isic.LICENCE, files=wanted))
+
+
+def _words(suggested: str, *, key: str) -> tuple[str, str]:
+    name = st.text_input("Name", suggested, max_chars=80, key=f"name-{key}")
+    licence = st.text_input(
+        "Licence", "", max_chars=200, placeholder="What it may be used for", key=f"licence-{key}"
+    )
+    return name.strip() or suggested, licence.strip()
+
+
+def _layout() -> None:
+    with st.expander("Layout and templates"):
+        st.write(LAYOUT)
+        with st.container(horizontal=True):
+            for table, columns in (
+                ("GroundTruth", (*TRUTH_COLUMNS, "UNK")),
+                ("Metadata", ("image", *METADATA_COLUMNS)),
+            ):
+                st.download_button(
+                    f"{table}.csv",
+                    io.BytesIO((",".join(columns) + "\n").encode()),
+                    f"Template_{table}.csv",
+                    "text/csv",
+                    on_click="ignore",
+                    icon=":material/download:",
+                )
+
+
+def _begin(request: Request, *, sent: memoryview | None = None) -> None:
+    """Asks for it, starts it, and shows how far it is on the page."""
+    actor = guard.require(ADMIN).actor
+    try:
+        folder = intake.begin(serving.datasets(), request, upload=sent)
+    except Refused as refusal:
+        st.warning(str(refusal))
+        return
+    except OSError:
+        st.warning("It could not be stored. Is the disk full? Nothing was changed.")
+        return
+    intakes.note(actor, "data set asked for", request.id, source=request.kind)
+    intake.start(folder)
+    st.rerun()

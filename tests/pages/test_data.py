@@ -1,0 +1,114 @@
+"""The page of data sets, run by Streamlit itself; intakes run in this process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.components import datareport, serving
+from records import audit
+from records.actors import ADMIN, CONSOLE
+from tests.pages.conftest import SignIn
+from tests.signing import somebody
+from tests.training.conftest import write_isic
+from training import intake, intake_process
+from training.datasets import data_sets, delete
+from training.inspection import Inspection, Pair
+
+PAGE = Path(__file__).parents[2] / "pages" / "admin" / "data.py"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign_in: SignIn) -> Iterator[Path]:
+    monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SKIN_DATABASE_URL", f"sqlite:///{tmp_path / 'records.sqlite'}")
+    st.cache_resource.clear()
+    sign_in(somebody(ADMIN))
+    yield tmp_path
+    serving.decoder().close()
+    serving.database().close()
+    st.cache_resource.clear()
+
+
+def open_page() -> AppTest:
+    return AppTest.from_file(str(PAGE), default_timeout=100).run()
+
+
+def dialog() -> AppTest:
+    """The first way of the dialog to add data, which AppTest would close at every click."""
+
+    def script() -> None:
+        from pages.components import adding
+
+        adding.inbox()
+
+    return AppTest.from_function(script, default_timeout=100).run()
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    (found,) = (button for button in page.button if button.label == label)
+    return found.click().run()
+
+
+def shown(page: AppTest) -> str:
+    parts = [*page.markdown, *page.caption, *page.warning, *page.info]
+    return "\n".join(str(one.value) for one in parts)
+
+
+def kinds() -> list[str]:
+    return [one.kind for one in audit.entries(serving.database(), actor=CONSOLE, limit=50)]
+
+
+def test_without_data_there_is_one_button(data_dir: Path) -> None:
+    page = open_page()
+    assert [button.label for button in page.button] == ["Add data"]
+    assert "Models learn from photos" in shown(page)
+
+
+def test_a_folder_of_the_inbox_becomes_a_data_set_with_a_report(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "start", intake_process.work)
+    write_isic(data_dir / "inbox" / "patches")
+    press(dialog(), "Add")
+    page = open_page()
+    assert "Folder · 130 photos · 64 lesions · added on" in shown(page)
+    page = press(page, "Report")
+    text = shown(page)
+    assert "Photos per diagnosis" in text
+    assert "Where photos go" in text
+    assert "Fewer than 10 lesions of MEL 8" in text
+    delete(data_sets(serving.datasets())[0])
+    assert data_sets(serving.datasets()) == ()
+    page = press(open_page(), "Bring back")
+    assert len(data_sets(serving.datasets())) == 1
+    assert {"data set asked for", "data set brought back"} <= set(kinds())
+
+
+def test_what_was_refused_says_why_and_what_can_be_done(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "start", intake_process.work)
+    layout = write_isic(data_dir / "inbox" / "patches")
+    sorted(layout.photos.iterdir())[0].write_bytes(b"no photo")
+    press(dialog(), "Add")
+    page = open_page()
+    assert "1 photos cannot be used" in shown(page)
+    page = press(page, "Leave 1 photo out and go on")
+    assert len(data_sets(serving.datasets())) == 1
+    assert "photos left out" in kinds()
+
+
+def test_an_export_cannot_run_as_a_formula() -> None:
+    pair = Pair(("=1+1", "@x"), ("train", "test"), ("MEL", "NV"), same_lesion=False)
+    assert b"'=1+1,'@x," in datareport.pairs_csv([pair])
+
+
+def test_a_contact_sheet_leaves_out_what_cannot_be_read(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no photo")
+    assert (
+        datareport.sheet((str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")), "")[:2] == b"\xff\xd8"
+    )
+    assert Inspection.read(tmp_path) is None
