@@ -11,16 +11,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records import assessments, audit, lookup, overviews, patients, photos, series
+from records import assessments, audit, dicom, lookup, overviews, patients, photos, series
 from records.actors import CLINICIAN, Actor
 from records.database import Database
+from records.dicom import About
 from records.errors import DiskFull, RecordError
 from records.photos import PhotoUnusable
 from records.store import NO_SPACE, Store
 from records.stripping import strip
 from records.tables import LesionRow, PatientRow
 
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+DICOM = "application/dicom"
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", DICOM: ".dcm"}
 NOTICE = "Decision support, not a diagnosis"
 
 
@@ -49,21 +51,29 @@ def export(
     problems: list[str] = []
 
     def files() -> Iterator[tuple[str, bytes]]:
-        every = [photo for page in pages for visit in page.visits for photo in visit.photos]
-        for photo in every:
+        every = [
+            (number, visit.visit, photo)
+            for page in pages
+            for visit in page.visits
+            for number, photo in enumerate(visit.photos, start=1)
+        ]
+        named = patient.fields.clinic_id
+        for number, visit, photo in every:
             yield from _photo(
                 f"photos/{photo.id}",
                 photo.media_type,
                 photo.orientation,
+                About(named, photo.lesion_id, visit.id, number, visit.fields.day),
                 lambda one=photo.id: photos.read(database, store, actor=actor, photo_id=one),
                 originals,
                 problems,
             )
-        for view in views:
+        for number, view in enumerate(views, start=1):
             yield from _photo(
                 f"overviews/{view.id}",
                 view.media_type,
                 1,
+                About(named, view.id, view.id, number, view.taken_on),
                 lambda one=view.id: overviews.read(database, store, actor=actor, overview_id=one),
                 originals,
                 problems,
@@ -80,7 +90,7 @@ def export(
             "lesions": pages,
             "overviews": views,
         }
-        yield "patient.json", json.dumps(_plain(values), indent=2, ensure_ascii=False).encode()
+        yield "patient.json", json.dumps(plain(values), indent=2, ensure_ascii=False).encode()
 
     _write(to, files())
     with database.write() as session:
@@ -108,6 +118,19 @@ def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
         return known or lookup.patient(session, clinic_id).id
 
 
+def plain(value: Any) -> Any:
+    """Records as JSON takes them; days and times are ISO 8601."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({name: getattr(value, name) for name in value.__dataclass_fields__})
+    if isinstance(value, dict):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | frozenset | set):
+        return [plain(one) for one in value]
+    if isinstance(value, datetime.date | datetime.datetime):
+        return value.isoformat()
+    return value
+
+
 def _lesions(session: Session, patient_id: str) -> list[str]:
     wanted = select(LesionRow.id).where(
         LesionRow.patient_id == patient_id, LesionRow.deleted_at.is_(None)
@@ -119,6 +142,7 @@ def _photo(
     name: str,
     media_type: str,
     orientation: int,
+    about: About,
     read: Any,
     originals: bool,
     problems: list[str],
@@ -129,11 +153,20 @@ def _photo(
         problems.append(f"{name}: {error}")
         return
     if data is not None and not originals:
-        data = strip(data, orientation=orientation)
+        data = _stripped(data, media_type, orientation, about)
     if data is None:
         problems.append(f"{name}: its details could not be removed; export the originals.")
         return
     yield f"{name}{SUFFIXES.get(media_type, '.bin')}", data
+
+
+def _stripped(data: bytes, media_type: str, orientation: int, about: About) -> bytes | None:
+    if media_type != DICOM:
+        return strip(data, orientation=orientation)
+    try:
+        return dicom.from_dicom(data, about)
+    except ValueError:
+        return None
 
 
 def _write(to: Path, files: Iterator[tuple[str, bytes]]) -> None:
@@ -152,15 +185,3 @@ def _write(to: Path, files: Iterator[tuple[str, bytes]]) -> None:
         if error.errno in NO_SPACE:
             raise DiskFull("The disk is full. The export is not complete.") from error
         raise RecordError(f"{to.name} cannot be written: {error.strerror}.") from error
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain({name: getattr(value, name) for name in value.__dataclass_fields__})
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple | frozenset | set):
-        return [_plain(one) for one in value]
-    if isinstance(value, datetime.date | datetime.datetime):
-        return value.isoformat()
-    return value

@@ -8,6 +8,7 @@ from pages.components import (
     body,
     compare,
     confirming,
+    exporting,
     filmstrip,
     forms,
     guard,
@@ -42,6 +43,7 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
         with st.container(horizontal=True, horizontal_alignment="right"):
             opening.add_visit(page)
             reporting.offer(page)
+            exporting.offer(page)
             lesion_menu(page)
     if page.lesion.fields.history:
         st.text(page.lesion.fields.history)
