@@ -10,7 +10,7 @@ import re
 import secrets
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from signin.listening import Listening
 from signin.oidc import Provider
 from signin.quota import Quota
 from skinmodel.weights import InvalidModel
+from training import process
 
 log = logging.getLogger("dermtrace")
 
@@ -67,6 +68,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+# Carries out training runs; it stops when this process ends, however that ends.
+WORKER = (sys.executable, str(settings.ROOT / "worker.py"), "--until-closed")
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -123,7 +126,8 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     gc.freeze()
     await to_thread.run_sync(welcome)
     try:
-        yield {}
+        with process.kept(WORKER, settings.ROOT) if limits.worker else nullcontext():
+            yield {}
     finally:
         serving.decoder().close()
 

@@ -50,6 +50,7 @@ class Settings:
     max_session_bytes: int
     max_photos: int
     max_analysis_seconds: float
+    worker: bool  # whether the app starts a worker for training runs beside itself
 
     @property
     def own_models_dir(self) -> Path:
@@ -84,6 +85,7 @@ def load() -> Settings:
         max_photos=200,
         # Two hundred photos, eight views each, take about 25 on one core that others may share.
         max_analysis_seconds=180,
+        worker=_text("SKIN_WORKER", "yes").lower() not in {"no", "0", "false"},
     )
 
 

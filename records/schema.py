@@ -46,6 +46,7 @@ from records.store import sync_folder
 TABLES = (
     "records.accounts",
     "records.audit",
+    "records.jobs",
     "records.links",
     "records.sessions",
     "records.tables",

@@ -14,9 +14,13 @@ class TrainingFailed(RuntimeError):
     """Training cannot go on; the text says why."""
 
 
+class DiskFull(TrainingFailed):
+    """There is no room on the disk; once there is, the work goes on where it was."""
+
+
 @contextmanager
 def disk_full_named(folder: Path, needed: int) -> Iterator[None]:
-    """Turns a full disk into TrainingFailed, which says what is free and needed (bytes)."""
+    """Turns a full disk into DiskFull, which says what is free and needed (bytes)."""
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -27,12 +31,12 @@ def disk_full_named(folder: Path, needed: int) -> Iterator[None]:
         raise
 
 
-def disk_full(folder: Path, needed: int) -> TrainingFailed:
+def disk_full(folder: Path, needed: int) -> DiskFull:
     """The sentence for a disk without room for `needed` bytes."""
     free = shutil.disk_usage(folder).free
-    return TrainingFailed(
+    return DiskFull(
         f"Disk full: {_gigabytes(free)} free, need {_gigabytes(needed)}. What was saved before is"
-        " whole; the same command goes on from there once there is room."
+        " whole; it goes on from there once there is room."
     )
 
 

@@ -28,6 +28,7 @@ from training.checkpoint import (
 )
 from training.config import TrainConfig, TrainingFailed
 from training.dataset import Cache, Features
+from training.folder import HISTORY as HISTORY
 from training.layout import LAYOUTS, Layout, fastest
 from training.metrics import balanced_accuracy, balanced_log_loss, probabilities
 from training.objective import class_shares
@@ -35,7 +36,7 @@ from training.ranks import ALONE, Ranks
 from training.scoring import photo_logits
 from training.step import Learner, new_optimizer, take
 
-LAST, BEST, HISTORY = "last.safetensors", "best.safetensors", "history.jsonl"
+LAST, BEST = "last.safetensors", "best.safetensors"
 WARM_UP = 0.05  # share of the steps with a rising learning rate
 SAVE_EVERY = 600.0  # seconds that a kill may cost at most, where an epoch takes longer
 CHECK_EVERY = 16  # steps between two looks at the loss, for which a GPU has to be waited for

@@ -66,13 +66,27 @@ def open_run(
     progress: Callable[[int, int], None],
     ranks: Ranks = ALONE,
 ) -> Run:
-    """A new run folder for this data, or the same one again; InvalidConfig if it is another's.
+    """`open_table` for a folder in ISIC 2019's layout."""
+    return open_table(
+        read_isic(data), folder=folder, config=config, cache=cache, progress=progress, ranks=ranks
+    )
+
+
+def open_table(
+    manifest: Manifest,
+    *,
+    folder: Path,
+    config: TrainConfig,
+    cache: Path,
+    progress: Callable[[int, int], None],
+    ranks: Ranks = ALONE,
+) -> Run:
+    """A new run folder for these photos, or the same one again; InvalidConfig if it is another's.
 
     Only one process writes in the folder, and a finished run's settings stay as they were written.
 
     Lesions photographed on several known days make the network read the days.
     """
-    manifest: Manifest = read_isic(data)
     dated = manifest.table[manifest.table["day"] != ""]
     if dated.groupby("lesion")["day"].nunique().gt(1).any():
         config = replace(config, model=replace(config.model, uses_days=True))
@@ -120,9 +134,7 @@ def finished(folder: Path) -> bool:
     if not all((folder / name).exists() for name in (CONFIG, BEST, HISTORY)):
         return False
     try:
-        epochs = [
-            json.loads(line)["epoch"] for line in (folder / HISTORY).read_text().splitlines()
-        ]
+        epochs = [json.loads(line)["epoch"] for line in (folder / HISTORY).read_text().splitlines()]
     except (ValueError, KeyError, TypeError):
         return False
     return bool(epochs) and epochs[-1] == len(epochs) == read_object(folder / CONFIG).get("epochs")

@@ -25,10 +25,11 @@ def stopping() -> Iterator[Callable[[], bool]]:
 
 def show(line: dict[str, Any]) -> None:
     """Print what a run logs as one line a person can read."""
-    print(_sentence(line), flush=True)
+    print(sentence(line), flush=True)
 
 
-def _sentence(line: dict[str, Any]) -> str:
+def sentence(line: dict[str, Any]) -> str:
+    """What a run logs, as a person reads it."""
     match line["stage"]:
         case "start":
             return f"starting from {line['from']}: {' and '.join(line['parts'])}"
