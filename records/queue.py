@@ -52,6 +52,10 @@ class Queue:
         """Whether no id is on its way."""
         return not self.huey.pending_count()
 
+    def close(self) -> None:
+        """Closes this thread's connections."""
+        self.huey.storage.close()
+
 
 def open_queue(url: str, folder: Path, run: Run) -> Queue:
     """The queue beside the database at `url`; SQLite's lies in `folder`."""

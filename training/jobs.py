@@ -20,9 +20,10 @@ import torch
 
 from skinmodel.weights import InvalidModel
 from training import process
-from training.config import DiskFull, InvalidConfig, TrainingFailed, read_object
+from training.config import InvalidConfig, TrainingFailed, read_object
 from training.crossvalidate import cross_validate
 from training.datasets import combined, data_sets
+from training.disk import DiskFull
 from training.finish import finish
 from training.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
 from training.hopeless import Watch

@@ -1,0 +1,66 @@
+"""Training: start a run, watch it, and see what became of earlier ones."""
+
+import streamlit as st
+
+from pages.components import ended, guard, runform, running, runs, saves, serving
+from records import accounts, jobs
+from records.actors import ADMIN, Actor
+from records.jobs import Job
+from training.request import Request
+
+
+def page(actor: Actor) -> None:
+    """What runs, what waits, a new run, and the earlier ones."""
+    st.title("Training", anchor=False)
+    found = jobs.everything(serving.database(), actor=actor)
+    people = accounts.names(serving.database(), actor=actor)
+    names = {one.id: one.name for one in runs.sets()}
+    busy = running.unfinished(found)
+    if busy:
+        running.live(busy, names)
+    new(actor, busy=bool(busy))
+    unfinished = {job_id for job_id, _ in busy}
+    earlier([job for job in found if job.id not in unfinished], names, people)
+
+
+def new(actor: Actor, *, busy: bool) -> None:
+    """The form for a new run, folded up while another one is at work."""
+    there = runs.sets()
+    if not there:
+        st.info(
+            "There is nothing to learn from yet. Bring in a data set first: a folder or a ZIP of"
+            " photos, ISIC 2019, or this clinic's own confirmed lesions."
+        )
+        st.page_link("admin/data.py", label="Go to the data", icon=":material/arrow_forward:")
+        return
+    again = st.session_state.get(ended.AGAIN)
+    with st.expander("New run", expanded=not busy or bool(again)):
+        request = runform.ask(there)
+        if st.button("Start", type="primary", disabled=request is None) and request:
+            start(actor, request)
+
+
+def start(actor: Actor, request: Request) -> None:
+    """Asks for the run, and wakes a worker."""
+
+    def ask() -> Job:
+        return jobs.ask(
+            serving.database(), actor=actor, kind=request.kind, request=request.to_dict()
+        )
+
+    if job := saves.attempt(ask):
+        runs.wake(job.id)
+        st.session_state.pop(ended.AGAIN, None)
+        st.rerun()
+
+
+def earlier(found: list[Job], names: dict[str, str], people: dict[str, str]) -> None:
+    """The runs that have ended, newest first."""
+    if not found:
+        return
+    st.subheader("Earlier runs", anchor=False)
+    for job in found:
+        ended.one(job, names, people)
+
+
+page(guard.require(ADMIN).actor)
