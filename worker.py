@@ -63,6 +63,9 @@ class Worker:
                     self._watch(lease, trainer)
             except Lost:
                 log.warning("Run %d was taken up by another worker", lease.job.number)
+            except OSError as error:  # its folder cannot be written, or no process be started
+                reason = f"It could not be started: {error.strerror}."
+                leases.end(self.database, lease, state=INTERRUPTED, reason=reason)
             finally:
                 self._mine.discard(job_id)
 
@@ -85,17 +88,9 @@ class Worker:
         """A trainer for a run, which begins once its name is written down."""
         folder = self._folder(lease.job.id)
         write_request(folder, lease.job.request)
-        command = [
-            sys.executable, "-m", "training.jobs", str(folder),
-            "--data-dir", str(self.settings.data_dir),
-            "--bundled", str(self.settings.models_dir),
-            "--attempt", str(lease.attempt),
-            "--threads", str(max(1, (psutil.cpu_count() or 1) // 2)),
-            "--wait",
-        ]  # fmt: skip
         with (folder / LOG).open("ab") as said:
             child = subprocess.Popen(
-                command, cwd=settings.ROOT, stdin=subprocess.PIPE, stdout=said, stderr=said,
+                self.command(lease, folder), cwd=settings.ROOT, stdin=subprocess.PIPE, stdout=said, stderr=said,
                 start_new_session=True,
             )  # fmt: skip
         assert child.stdin
@@ -109,6 +104,17 @@ class Worker:
             leases.name_trainer(self.database, lease, trainer)
             child.stdin.write(b"go\n")
         return trainer
+
+    def command(self, lease: Lease, folder: Path) -> list[str]:
+        """What trains: a program of its own, with half of the processors at most."""
+        return [
+            sys.executable, "-m", "training.jobs", str(folder),
+            "--data-dir", str(self.settings.data_dir),
+            "--bundled", str(self.settings.models_dir),
+            "--attempt", str(lease.attempt),
+            "--threads", str(max(1, (psutil.cpu_count() or 1) // 2)),
+            "--wait",
+        ]  # fmt: skip
 
     def _watch(self, lease: Lease, trainer: Process) -> None:
         """Stay with a trainer to its end, and write down what became of its run."""

@@ -1,4 +1,4 @@
-"""Runs `python -m training fit` in child processes that are killed at chosen points.
+"""Runs `python -m training fit` or `training.jobs` in children that are killed at chosen points.
 
 The package is imported once and each life is forked from here, so that a life costs what it does
 and no start. This process uses no network itself: PyTorch's threads do not survive a fork.
@@ -19,10 +19,14 @@ from typing import Any
 import torch
 
 import skinmodel.bundle
+import skinmodel.registry
 import training.checkpoint
 import training.dataset
 import training.evaluate
+import training.finish
+import training.jobs
 import training.loop
+import training.process
 import training.step
 from training.__main__ import main
 from training.layout import Layout
@@ -55,6 +59,38 @@ POINTS: tuple[Point, ...] = (
     ("before", "candidate", 1),
     ("before", "rename", 1),
     ("after", "rename", 1),
+)
+# Of a head trained for the browser. Each run of the list goes on where the one before ended.
+JOB_POINTS: tuple[Point, ...] = (
+    ("before", "combined", 1),
+    ("before", "decode", 5),
+    ("before", "*.rgb", 1),
+    ("after", "*.rgb", 1),
+    ("after", "config.json", 1),
+    ("after", "manifest.csv", 1),
+    ("before", "*.npy", 1),
+    ("after", "*.npy", 1),
+    ("after", "*.npy", 1),  # of the photos' second version
+    ("before", "take", 1),
+    ("before", "optimizer", 2),
+    ("before", "average", 3),
+    ("before", "validate", 1),
+    ("before", "best.safetensors", 1),
+    ("after", "best.safetensors", 1),
+    ("half", "append", 1),
+    ("after", "append", 1),
+    ("before", "last.safetensors", 1),
+    ("after", "last.safetensors", 1),
+    ("after", "last.safetensors", 2),
+    ("before", "validate", 1),
+    ("before", "candidate", 1),
+    ("before", "rename", 1),
+    ("after", "rename", 1),
+    ("before", "register", 1),
+    ("before", "rename", 1),  # of the copy among the clinic's models
+    ("after", "register", 1),
+    ("before", "result.json", 1),
+    ("after", "result.json", 1),
 )
 
 
@@ -93,6 +129,9 @@ def killed_at(point: Point) -> None:
         (training.loop, "photo_logits", "validate"),
         (training.loop, "append_line", "append"),
         (sys.modules["training.__main__"], "make_candidate", "candidate"),
+        (training.finish, "make_candidate", "candidate"),
+        (training.jobs, "combined", "combined"),
+        (skinmodel.registry.Registry, "register", "register"),
     ):
         function = watched(getattr(owner, attribute), lambda _, name=name: name)
         setattr(owner, attribute, function)
@@ -119,7 +158,9 @@ def born(task: dict[str, Any], point: Point | None, rank: int | None = None) -> 
         training.evaluate.RESAMPLES = 5
         if point:
             killed_at(point)
-        code = main(task["arguments"])
+        training.process.step_back = lambda: None
+        start = training.jobs.main if task["kind"].startswith("job") else main
+        code = start(task["arguments"])
     except BaseException:
         traceback.print_exc()
     finally:
@@ -146,7 +187,8 @@ def run(task: dict[str, Any]) -> list[int]:
     """The exit codes of a task's lives: one after the other, or of two at once."""
     if task["kind"] == "pair":
         return ended([born(task, None, 0), born(task, task["point"], 1)])
-    points = [*POINTS, None] if task["kind"] == "killed" else [None]
+    killed = {"killed": POINTS, "job-killed": JOB_POINTS}
+    points = [*killed.get(task["kind"], ()), None]
     return [code for point in points for code in ended([born(task, point)])]
 
 

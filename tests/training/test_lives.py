@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,16 @@ from skinmodel.bundle import CARD, WEIGHTS
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
 from tests.conftest import ROOT
+from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
-from tests.training.lives import POINTS
+from tests.training.lives import JOB_POINTS, POINTS
 from training.checkpoint import load_tensors
 from training.config import TrainConfig
+from training.datasets import write_data_set
+from training.folder import Result, read_result, write_request
 from training.loop import BEST, HISTORY, LAST
+from training.manifest import read_isic
+from training.request import Places, Request
 
 TIMES = {"seconds_left", "images_per_second", "waiting_for_photos"}
 
@@ -72,6 +78,13 @@ def lived(
         }
         for name, kind in kinds.items()
     }  # fmt: skip
+    for name, kind in (("job", "job"), ("job-killed", "job-killed")):
+        tasks[name] = {
+            "kind": kind,
+            "log": str(base / f"{name}.txt"),
+            "data_dir": str(base / name / "var"),
+            "arguments": job(base, name),
+        }
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.lives", json.dumps(list(tasks.values()))],
         cwd=ROOT,
@@ -84,6 +97,29 @@ def lived(
     return lambda name: Lived(
         base / name / "run", codes[name], (base / f"{name}.txt").read_text(errors="replace")
     )
+
+
+def job(base: Path, name: str) -> list[str]:
+    """A run folder as the worker makes it, of a head on a tiny model; the trainer's arguments."""
+    places = Places(base / name, base / "models")
+    if not places.bundled.exists():
+        save_tiny_model(places.bundled, "1.0")
+    toys = places.data_sets / "toys"
+    toys.mkdir(parents=True)
+    write_data_set(
+        toys,
+        read_isic(base / "isic").table,
+        name="Toys",
+        kind="folder",
+        created_on=date(2025, 3, 12),
+    )
+    settings = {"learns": "head", "views": 2, "epochs": 2, "batch": 16, "learning_rate": 5e-3}
+    request = Request("fit", ("toys",), version="1.0", settings=settings)
+    write_request(base / name / "run", request.to_dict())
+    return [
+        str(base / name / "run"), "--data-dir", str(places.data_dir),
+        "--bundled", str(places.bundled),
+    ]  # fmt: skip
 
 
 def free_port() -> int:
@@ -105,6 +141,24 @@ def test_a_run_that_was_killed_everywhere_ends_as_an_undisturbed_one(lived) -> N
     for name in ("config.json", "manifest.csv"):
         assert (whole.run / name).read_text() == (killed.run / name).read_text()
     models = [one.run / "models" / "candidate" for one in (whole, killed)]
+    assert len({(model / WEIGHTS).read_bytes() for model in models}) == 1
+    cards = [json.loads((model / CARD).read_text()) for model in models]
+    assert cards[0]["numbers"] == cards[1]["numbers"]
+
+
+def test_a_job_that_was_killed_everywhere_ends_as_an_undisturbed_one(lived) -> None:
+    whole, killed = lived("job"), lived("job-killed")
+    assert len(JOB_POINTS) >= 20
+    assert "Traceback" not in killed.said
+    assert killed.codes == [-signal.SIGKILL] * len(JOB_POINTS) + [0], killed.said
+    assert whole.history() == killed.history()
+    results = [read_result(one.run, 1) for one in (whole, killed)]
+    assert results == [Result(1, "done", version="1.1")] * 2
+    for one in (whole, killed):
+        registry = Places(one.run.parent, one.run.parents[1] / "models").registry
+        assert registry.versions() == ("1.0", "1.1")
+        assert registry.active().name == "1.0"  # nothing promotes itself
+    models = [one.run.parent / "models" / "1.1" for one in (whole, killed)]
     assert len({(model / WEIGHTS).read_bytes() for model in models}) == 1
     cards = [json.loads((model / CARD).read_text()) for model in models]
     assert cards[0]["numbers"] == cards[1]["numbers"]
