@@ -46,6 +46,7 @@ class Worker:
         self.database, self.settings = database, loaded
         self.node, self.machine = process.node(), process.machine()
         self.queue = open_queue(loaded.database_url, loaded.data_dir, self.run)
+        self.shared = not database.is_sqlite  # with other computers, which may see what we cannot
         self._alone = threading.Lock()  # one run at a time
         self._mine: set[str] = set()
         self._seen: dict[str, tuple[tuple[int, int], float]] = {}
@@ -90,9 +91,13 @@ class Worker:
         write_request(folder, lease.job.request)
         with (folder / LOG).open("ab") as said:
             child = subprocess.Popen(
-                self.command(lease, folder), cwd=settings.ROOT, stdin=subprocess.PIPE, stdout=said, stderr=said,
+                self.command(lease, folder),
+                cwd=settings.ROOT,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         assert child.stdin
         threading.Thread(target=child.wait, daemon=True).start()  # leaves no zombie
         since = process.started(child.pid)
@@ -134,8 +139,7 @@ class Worker:
             except RecordError as error:
                 log.warning("Run %d: %s", lease.job.number, error)
                 # By then another worker may take the run up, so it must have no trainer.
-                shared = not self.database.is_sqlite
-                wanted = "stop" if shared and time.monotonic() - beaten > ABORT else ""
+                wanted = "stop" if self.shared and time.monotonic() - beaten > ABORT else ""
             if wanted and asked is None:
                 asked = time.monotonic()
                 process.end(trainer.pid, trainer.started)

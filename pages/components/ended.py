@@ -22,7 +22,7 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
     made = f" · candidate {job.version}" if job.version else ""
     label = f"**{runs.title(job)}** · {runs.what(job)} · {runs.state(job)}{made}"
     with st.expander(label, key=f"run-{job.id}"):
-        who = people.get(job.account_id, "console")
+        who = runs.who(job, people)
         took = ""
         if job.begun_at and job.ended_at:
             took = f" · took {duration((job.ended_at - job.begun_at).total_seconds())}"

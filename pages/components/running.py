@@ -58,7 +58,7 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container():
-                who = people.get(job.account_id, "console")
+                who = runs.who(job, people)
                 st.markdown(f"**{runs.title(job)}** · {markdown(runs.what(job))}")
                 began = f" · started {runs.moment(job.begun_at)}" if job.begun_at else ""
                 st.caption(markdown(f"{runs.data(job, names)} · {runs.start(job)} · {who}{began}"))
@@ -77,7 +77,7 @@ def queue(waiting: list[Job], names: dict[str, str], people: dict[str, str]) -> 
     st.subheader(f"Queue: {count(len(waiting), 'run')}", anchor=False)
     for job in waiting:
         with st.container(horizontal=True, vertical_alignment="center"):
-            who = people.get(job.account_id, "console")
+            who = runs.who(job, people)
             st.markdown(
                 f"**{runs.title(job)}** · {markdown(runs.what(job))} · "
                 + markdown(f"{runs.data(job, names)} · {who}")

@@ -73,6 +73,11 @@ def data(job: Job, there: dict[str, str]) -> str:
     return " + ".join(there.get(one, one) for one in job.request["data"])
 
 
+def who(job: Job, people: dict[str, str]) -> str:
+    """Who asked for a run; the console has no name."""
+    return people.get(job.account_id, job.account_id.capitalize())
+
+
 def start(job: Job) -> str:
     """What a run starts from."""
     kind = job.request["start"]
