@@ -40,7 +40,7 @@ def weights_file(
     except (OSError, urllib.error.URLError, RuntimeError) as error:
         raise InvalidConfig(
             f"ImageNet's weights for {backbone} are not on this server, and it could not fetch"
-            f" them: it has no way to download.pytorch.org. Put them into {folder.name} in the data"
+            f" them: PyTorch's site cannot be reached. Put them into {folder.name} in the data"
             f" folder as {path.name}, or start from the active model."
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
