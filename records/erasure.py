@@ -32,6 +32,8 @@ from records.tables import (
 )
 
 MANIFESTS = (".csv", ".tsv")
+DERIVED = ("report.json",)  # beside a manifest, made from it
+DATA_SET = "dataset.json"
 MODEL_FILES = ("card.json", "manifest.csv")
 
 
@@ -153,9 +155,11 @@ def _forget_pages(database: Database) -> None:
 
 
 def _models(folder: Path, tokens: set[str]) -> Iterable[str]:
-    """The runs and models of a folder whose card or manifest names the patient."""
+    """The runs and models of a folder whose card or manifest names the patient; no data sets."""
     for name in MODEL_FILES:
         for path in folder.rglob(name):
+            if path.with_name(DATA_SET).exists():
+                continue
             text = path.read_text(encoding="utf-8", errors="replace")
             if any(token in text for token in tokens):
                 yield path.parent.name
@@ -170,6 +174,8 @@ def _clean(folder: Path, tokens: set[str], files: set[str], left: list[str]) -> 
         elif path.suffix in MANIFESTS:
             try:
                 if _clean_table(path, tokens):
+                    for name in DERIVED:  # counts and pairs of photos that are no longer right
+                        path.with_name(name).unlink(missing_ok=True)
                     yield path.relative_to(folder).as_posix()
             except (OSError, UnicodeDecodeError, csv.Error):
                 left.append(path.name)

@@ -53,6 +53,9 @@ class DataSet:
             values = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
             if values["kind"] not in get_args(Kind):
                 raise ValueError(values["kind"])
+            counts = values["counts"]
+            if (folder / MANIFEST).stat().st_mtime_ns > (folder / ABOUT).stat().st_mtime_ns:
+                counts = asdict(_counts(_read(folder / MANIFEST, COLUMNS)))  # photos were erased
             return cls(
                 folder=folder,
                 id=folder.name,
@@ -60,7 +63,7 @@ class DataSet:
                 kind=values["kind"],
                 created_on=datetime.date.fromisoformat(values["created_on"]),
                 licence=str(values["licence"]),
-                **values["counts"],
+                **counts,
             )
         except (OSError, ValueError, KeyError, TypeError):
             fault = f"{ABOUT} in {folder.name} cannot be read."
@@ -96,15 +99,19 @@ def write_data_set(
     folder: Path,
     table: pd.DataFrame,
     *,
+    id: str = "",
     name: str,
     kind: Kind,
     created_on: datetime.date,
     licence: str = "",
 ) -> DataSet:
-    """Describes the photos in a folder; the description is written last."""
+    """Describes the photos in a folder; the description is written last.
+
+    `id` is the name that the folder will get, where that is another one.
+    """
     write_atomically(folder / MANIFEST, table[list(COLUMNS)].to_csv(index=False))
     about = {
-        "id": folder.name,
+        "id": id or folder.name,
         "name": name,
         "kind": kind,
         "created_on": created_on.isoformat(),
@@ -118,18 +125,27 @@ def write_data_set(
 def delete(data: DataSet) -> None:
     """Takes a data set away; `bring_back` undoes it until `purge` removes it for good."""
     target = data.folder.with_name(f"{DELETED}{data.folder.name}")
+    shutil.rmtree(target, ignore_errors=True)
     os.replace(data.folder, target)
     os.utime(target)  # the day begins now
 
 
 def deleted(folder: Path) -> tuple[DataSet, ...]:
     """What was deleted and can be brought back; the ids begin with DELETED."""
-    return tuple(DataSet.read(one) for one in sorted(folder.glob(f"{DELETED}*")))
+    return tuple(
+        DataSet.read(one)
+        for one in sorted(folder.glob(f"{DELETED}*"))
+        if not _original(one).exists()  # the clinic's own may have been made anew
+    )
 
 
 def bring_back(data: DataSet) -> None:
     """Undoes a deletion."""
-    os.replace(data.folder, data.folder.with_name(data.folder.name.removeprefix(DELETED)))
+    os.replace(data.folder, _original(data.folder))
+
+
+def _original(folder: Path) -> Path:
+    return folder.with_name(folder.name.removeprefix(DELETED))
 
 
 def purge(folder: Path, *, after: float = KEPT) -> None:

@@ -21,6 +21,7 @@ from training.datasets import DataSet
 from training.gathering import Progress
 from training.likeness import alike, look_of
 from training.manifest import InvalidData
+from training.shortcut import Shortcut, measure
 from training.splits import assign
 
 REPORT = "report.json"
@@ -64,6 +65,7 @@ class Inspection:
     repeats: int = 0
     leaks: int = 0
     across: Mapping[str, int] = field(default_factory=dict)
+    shortcut: Shortcut | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -73,7 +75,9 @@ class Inspection:
         try:
             values = json.loads((folder / REPORT).read_text(encoding="utf-8"))
             twins = tuple(Pair(**tuples(one)) for one in values.pop("twins"))
-            return cls(**tuples(values), twins=twins)
+            baseline = values.pop("shortcut")
+            shortcut = Shortcut(**baseline) if baseline else None
+            return cls(**tuples(values), twins=twins, shortcut=shortcut)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -149,6 +153,10 @@ def inspect(
             across |= {other.id: len(near)} if near else {}
     lesions = split.groupby("diagnosis")["lesion"].nunique()
     per_lesion = split.groupby("lesion").size()
+    shortcut = measure(split)
+    warnings = _warnings(lesions, strange, leaks)
+    if shortcut and shortcut.predicts:
+        warnings.append(shortcut.sentence)
     return Inspection(
         photos=len(split),
         lesions={code: int(lesions.get(code, 0)) for code in CODES},
@@ -169,7 +177,8 @@ def inspect(
         leaks=len(leaks),
         across=across,
         notes=tuple(notes),
-        warnings=tuple(_warnings(lesions, strange, leaks)),
+        shortcut=shortcut,
+        warnings=tuple(warnings),
     )
 
 

@@ -195,9 +195,20 @@ class Report:
 
 
 def finish(folder: Path, request: Request) -> Path:
-    """Makes the whole data set one, by a rename, and forgets the intake."""
+    """Makes the whole data set one, by a rename, and forgets the intake.
+
+    The clinic's own takes the place of the one before.
+    """
     target = folder.parent / request.id
-    os.replace(folder / MAKING, target)
+    before = folder / "before"
+    if target.exists():
+        os.replace(target, before)
+    try:
+        os.replace(folder / MAKING, target)
+    except OSError:
+        if before.exists():
+            os.replace(before, target)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     return target
 

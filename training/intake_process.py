@@ -10,16 +10,19 @@ import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from PIL import Image
 
 from skinmodel.decoder import Decoder
+from training.clinic import CASES, NOTES, read_cases
 from training.datasets import FINGERPRINTS, DataSet, data_sets, write_data_set
 from training.disk import TrainingFailed, write_atomically
 from training.download import DownloadFailed, fetch
 from training.gathering import drop_unlisted, gather
-from training.inspection import REPORT, inspect, take_prints
+from training.inspection import REPORT, Read, inspect, take_prints
 from training.intake import (
     LOCK,
     MAKING,
@@ -34,7 +37,7 @@ from training.intake import (
     today,
 )
 from training.lock import Held, hold
-from training.manifest import InvalidData, read_isic
+from training.manifest import InvalidData, Manifest, read_isic
 
 NICE = 10  # clinicians' analyses come first
 FETCHED, GATHERED = "fetched", "gathered"
@@ -94,32 +97,22 @@ def bring_in(folder: Path, request: Request) -> DataSet:
     report = Report(folder)
     making = folder / MAKING
     making.mkdir(exist_ok=True)
-    if not (folder / GATHERED).exists():
-        source = Path(request.source) if request.source else folder / UPLOAD
-        if request.files:
-            source = folder / FETCHED
-            source.mkdir(exist_ok=True)
-            fetch(request.files, source, report)
-        try:
-            gather(source, making, report)
-        except InvalidData:
-            shutil.rmtree(folder / FETCHED, ignore_errors=True)  # it would be found again
-            raise
-        (folder / GATHERED).touch()
-        (folder / UPLOAD).unlink(missing_ok=True)
-        shutil.rmtree(folder / FETCHED, ignore_errors=True)
-    manifest = read_isic(making, without_unknown=True, left_out=request.left_out)
-    notes = drop_unlisted(making, list(manifest.table["path"]), request.left_out)
-    others = [one for one in data_sets(folder.parent) if not one.fault]
     with Decoder(workers=1) as decoder:
 
         def read(data: bytes, name: str) -> Image.Image:
             return decoder.read(data, name=name).picture
 
-        prints = take_prints(manifest.table, read, report)
-    inspection = inspect(
-        manifest.table, prints, others=others, notes=[*manifest.notes, *notes], report=report
-    )
+        if request.kind == "clinic":
+            manifest, prints = _clinic(making, request.left_out, read, report)
+        else:
+            _gather(folder, request, report)
+            manifest = read_isic(making, without_unknown=True, left_out=request.left_out)
+            listed = list(manifest.table["path"])
+            notes = drop_unlisted(making, listed, request.left_out)
+            manifest = replace(manifest, notes=(*manifest.notes, *notes))
+            prints = take_prints(manifest.table, read, report)
+    others = [one for one in data_sets(folder.parent) if not one.fault and one.id != request.id]
+    inspection = inspect(manifest.table, prints, others=others, notes=manifest.notes, report=report)
     write_atomically(making / FINGERPRINTS, prints.to_csv(index=False))
     write_atomically(making / REPORT, inspection.to_json())
     root = making.resolve()
@@ -129,14 +122,54 @@ def bring_in(folder: Path, request: Request) -> DataSet:
     write_data_set(
         making,
         table,
+        id=request.id,
         name=request.name,
         kind=request.kind,
         created_on=today(),
         licence=request.licence,
     )
+    for name in (CASES, NOTES):
+        (making / name).unlink(missing_ok=True)
     if hasattr(os, "sync"):
         os.sync()  # the photos are on disk before the name says that they are
     return DataSet.read(finish(folder, request))
+
+
+def _gather(folder: Path, request: Request, report: Report) -> None:
+    """The files of a folder, a ZIP or a download, unless an earlier try has gathered them."""
+    if (folder / GATHERED).exists():
+        return
+    source = Path(request.source) if request.source else folder / UPLOAD
+    if request.files:
+        source = folder / FETCHED
+        source.mkdir(exist_ok=True)
+        fetch(request.files, source, report)
+    try:
+        gather(source, folder / MAKING, report)
+    except InvalidData:
+        shutil.rmtree(folder / FETCHED, ignore_errors=True)  # it would be found again
+        raise
+    (folder / GATHERED).touch()
+    (folder / UPLOAD).unlink(missing_ok=True)
+    shutil.rmtree(folder / FETCHED, ignore_errors=True)
+
+
+def _clinic(
+    making: Path, left_out: Sequence[str], read: Read, report: Report
+) -> tuple[Manifest, pd.DataFrame]:
+    """The clinic's photos; those that cannot be used are left out, for nobody may be there to ask.
+
+    The same file under two diagnoses is a mistake in the records, and refused.
+    """
+    manifest = read_cases(making, left_out)
+    try:
+        prints = take_prints(manifest.table, read, report)
+    except InvalidData as error:
+        if not error.rows:
+            raise
+        manifest = read_cases(making, [*left_out, *error.rows])
+        prints = take_prints(manifest.table, read, report)
+    return manifest, prints
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ def row(data: DataSet) -> None:
                 key=f"open-{data.id}",
                 on_click=lambda: st.session_state.update({OPEN: None if is_open else data.id}),
             )
+            if data.kind == "clinic" and st.button("Make anew", key=f"anew-{data.id}"):
+                adding.ask(adding.CLINIC)
             if st.button("Delete", key=f"delete-{data.id}", type="tertiary"):
                 delete(data)
         if is_open and not data.fault:

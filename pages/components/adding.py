@@ -8,13 +8,17 @@ import streamlit as st
 
 import settings
 from pages.components import guard, intakes, serving
+from records import cases
 from records.actors import ADMIN
+from records.errors import RecordError
+from skinmodel.diagnoses import CODES, MALIGNANT
 from skinmodel.filenames import display_name
-from training import intake, isic
+from training import clinic, intake, isic
+from training.disk import TrainingFailed
 from training.intake import Refused, Request
-from training.manifest import METADATA_COLUMNS, TRUTH_COLUMNS
+from training.manifest import METADATA_COLUMNS, TRUTH_COLUMNS, InvalidData
 
-INBOX, UPLOAD, ISIC = "From the inbox", "Upload a ZIP", "ISIC 2019"
+INBOX, UPLOAD, ISIC, CLINIC = "From the inbox", "Upload a ZIP", "ISIC 2019", "This clinic's"
 LAYOUT = (
     "Expected is ISIC 2019's layout: a folder *Input with photos as .jpg, a table *GroundTruth.csv"
     " with one diagnosis for each photo, and perhaps a table *Metadata.csv with lesion, patient,"
@@ -23,12 +27,13 @@ LAYOUT = (
 
 
 @st.dialog("Add data", width="medium")
-def ask() -> None:
+def ask(first: str = INBOX) -> None:
     """The ways to bring data in."""
+    ways = {INBOX: inbox, UPLOAD: upload, ISIC: fetch, CLINIC: own}
     way = st.segmented_control(
-        "Where from", (INBOX, UPLOAD, ISIC), default=INBOX, required=True, key="way"
+        "Where from", list(ways), default=first, required=True, key=f"way-{first}"
     )
-    {INBOX: inbox, UPLOAD: upload, ISIC: fetch}[way]()
+    ways[way]()
 
 
 def inbox() -> None:
@@ -93,6 +98,44 @@ def fetch() -> None:
         official = loaded.isic_url == settings.ISIC_URL
         wanted = isic.files(loaded.isic_url, official=official, sha256=loaded.isic_sha256)
         _begin(Request("isic", isic.NAME, licence=isic.LICENCE, files=wanted))
+
+
+def own() -> None:
+    """The lesions of this clinic whose diagnosis is confirmed."""
+    st.write(
+        "The photos of all lesions with a confirmed diagnosis, with the days between them. Made"
+        " anew, it takes the place of the one before. Names and dates stay in the records."
+    )
+    proven = not st.toggle(
+        "Also malignant diagnoses without histopathology",
+        help="A diagnosis that nobody has proven teaches the model its maker's mistakes.",
+    )
+    if not st.button("Make", type="primary", key="add-clinic"):
+        return
+    actor = guard.require(ADMIN).actor
+    bar = st.progress(0.0, "Reading the records")
+    database, store = serving.database(), serving.store()
+    try:
+        found = cases.confirmed(
+            database,
+            actor=actor,
+            codes=CODES,
+            need_histopathology=[CODES[i] for i in MALIGNANT] if proven else [],
+        )
+        folder = clinic.prepare(
+            serving.datasets(),
+            found.photos,
+            lambda photo: cases.read(database, store, actor=actor, photo=photo),
+            notes=found.notes,
+            progress=lambda done, total: bar.progress(done / total, f"Photo {done} of {total}"),
+        )
+    except (Refused, InvalidData, TrainingFailed, RecordError) as refusal:
+        bar.empty()
+        st.warning(str(refusal))
+        return
+    intakes.note(actor, "data set asked for", clinic.ID, source="clinic")
+    intake.start(folder)
+    st.rerun()
 
 
 def _words(suggested: str, *, key: str) -> tuple[str, str]:

@@ -31,6 +31,8 @@ def draw(data: DataSet, report: Inspection) -> None:
         st.warning(markdown(text), icon=":material/warning:")
     for text in report.notes:
         st.caption(markdown(text))
+    if report.shortcut and not report.shortcut.predicts:
+        st.caption(report.shortcut.sentence)
     names = {code: diagnosis(code).name for code in CODES}
     left, right = st.columns(2, gap="large")
     with left:
