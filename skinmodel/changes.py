@@ -19,8 +19,8 @@ Kind = Literal["ratio", "difference"]
 class Repeatability:
     """What two photos of an unchanged lesion differ by: from `pairs` re-photographs.
 
-    `error` is one standard deviation, `limit` the 95th percentile of the size of the difference:
-    a smaller change cannot be seen. Ratios are in logarithms.
+    `error` is one standard deviation; 95 % of the differences are smaller than `limit`, so that a
+    smaller change cannot be seen. Ratios are in logarithms.
     """
 
     error: float

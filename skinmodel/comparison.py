@@ -1,15 +1,28 @@
 """Two photos of one lesion: outlined, aligned, measured and compared, or the reason why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
 from skinmodel.changes import Change, Repeatability, compare
 from skinmodel.measures import Measures, NotMeasurable, measure
-from skinmodel.outline import Outline, find_outline
+from skinmodel.outline import Outline, find_outline, on_photo
 from skinmodel.outline_bundle import OutlineModel
-from skinmodel.registration import Prepared, Registration, prepare, register
+from skinmodel.registration import (
+    Prepared,
+    Registration,
+    in_own_pixels,
+    in_prepared_pixels,
+    prepare,
+    register,
+)
+from skinmodel.surroundings import align_by_skin
+
+NO_SKIN = (
+    "Too little of the skin around the lesion is in sight and alike in both photos, so growth"
+    " cannot be told from a photo taken nearer."
+)
 
 
 @dataclass(frozen=True)
@@ -52,18 +65,47 @@ def compare_photos(
     before: Examined, after: Examined, repeatability: Mapping[str, Repeatability]
 ) -> Comparison:
     """What changed from the earlier photo to the later one."""
-    registration = register(after.prepared, before.prepared)
+    registration, refusal = align(before, after)
     if registration.refusal:
         return Comparison(registration, (), registration.refusal)
     for examined, which in ((before, "earlier"), (after, "later")):
         if examined.measures is None:
             return Comparison(registration, (), f"The {which} photo: {examined.refusal}")
+    if refusal:
+        return Comparison(registration, (), refusal)
     assert before.measures and after.measures  # for the type checker: told apart above
     if not repeatability:
         sentence = "The error of this outline model was never measured, so no change is stated."
         return Comparison(registration, (), sentence)
     changes = compare(before.measures, after.measures, registration, repeatability)
     return Comparison(registration, changes, None)
+
+
+def align(before: Examined, after: Examined) -> tuple[Registration, str | None]:
+    """The later photo laid on the earlier one, and why its scale is not to be relied on, if so.
+
+    Where both have an outline, the skin around the lesion decides.
+    """
+    registration = register(after.prepared, before.prepared)
+    if registration.matrix is None:
+        return registration, registration.refusal
+    ratios = after.prepared.ratio, before.prepared.ratio
+    lesions = [
+        on_photo(each.outline, each.prepared.usable.shape, each.prepared.ratio)
+        for each in (before, after)
+    ]
+    if not all(lesion.any() for lesion in lesions):
+        return registration, NO_SKIN
+    found = align_by_skin(
+        after.prepared,
+        lesions[1],
+        before.prepared,
+        lesions[0],
+        in_prepared_pixels(registration.matrix, *ratios),
+    )
+    if found is None:
+        return registration, NO_SKIN
+    return replace(registration, matrix=in_own_pixels(found, *ratios)), None
 
 
 def repeatability_of(model: OutlineModel) -> dict[str, Repeatability]:

@@ -88,3 +88,16 @@ def _sides(box: tuple[float, float], short: int, multiple: int) -> tuple[int, in
     ratio = short / min(box)
     height, width = (max(multiple, round(side * ratio / multiple) * multiple) for side in box)
     return height, width
+
+
+def on_photo(outline: Outline, shape: tuple[int, int], ratio: float) -> Mask:
+    """The mask on the whole photo scaled by `ratio` to `shape` (h, w)."""
+    left, top, right, bottom = outline.frame
+    rows, columns = outline.mask.shape
+    x, y = (right - left) * ratio / columns, (bottom - top) * ratio / rows
+    place = np.array(
+        [[x, 0, left * ratio + (x - 1) / 2], [0, y, top * ratio + (y - 1) / 2]], dtype=np.float64
+    )
+    size = shape[1], shape[0]
+    placed = cv2.warpAffine(outline.mask.astype(np.uint8), place, size, flags=cv2.INTER_NEAREST)
+    return np.asarray(placed, dtype=bool)

@@ -99,22 +99,15 @@ def prepare(picture: Image.Image) -> Prepared:
 
 def register(photo: Prepared, reference: Prepared) -> Registration:
     """How the photo lies on the reference; its `refusal` says so where it could not be aligned."""
-    pairs = _matches(photo.descriptors, reference.descriptors)
-    if len(pairs) < LEAST_INLIERS:
-        return _refused(len(pairs), "too few points in common")
+    pairs = matches(photo.descriptors, reference.descriptors)
     here, there = photo.points[pairs[:, 0]], reference.points[pairs[:, 1]]
-    cv2.setRNGSeed(0)  # the same photos, the same answer
-    found, chosen = cv2.estimateAffinePartial2D(
-        here, there, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE,
-        maxIters=5000, confidence=0.999,
-    )  # fmt: skip
-    if not np.all(np.isfinite(np.asarray(found, dtype=np.float64))):  # None becomes NaN
+    found = coarse_similarity(here, there, TOLERANCE)
+    if found is None:
         return _refused(0, "too few points in common")
-    inlier = chosen[:, 0].astype(bool)
+    coarse, inlier = found
     inliers = len(np.unique(here[inlier].round(), axis=0))
     if inliers < LEAST_INLIERS:
         return _refused(inliers, "too few points in common")
-    coarse = np.asarray(found, dtype=np.float64)
     scale = hypot(coarse[0, 0], coarse[1, 0])
     if not SCALES[0] <= scale <= SCALES[1]:
         return _refused(inliers, "the magnification differs too much")
@@ -127,7 +120,7 @@ def register(photo: Prepared, reference: Prepared) -> Registration:
     moved = here[inlier] @ fine[:, :2].T + fine[:, 2]
     residual = float(np.median(np.linalg.norm(moved - there[inlier], axis=1)))
     return Registration(
-        matrix=_in_own_pixels(fine, photo.ratio, reference.ratio),
+        matrix=in_own_pixels(fine, photo.ratio, reference.ratio),
         inliers=inliers,
         overlap=overlap,
         residual=residual / SIDE * 100,
@@ -136,11 +129,26 @@ def register(photo: Prepared, reference: Prepared) -> Registration:
     )
 
 
+def coarse_similarity(here: Array, there: Array, tolerance: float) -> tuple[Array, Mask] | None:
+    """What most pairs of points (N, 2) agree on, and which do; None where nothing can be said."""
+    if len(here) < 3:
+        return None
+    cv2.setRNGSeed(0)  # the same photos, the same answer
+    found, chosen = cv2.estimateAffinePartial2D(
+        here, there, method=cv2.RANSAC, ransacReprojThreshold=tolerance,
+        maxIters=5000, confidence=0.999,
+    )  # fmt: skip
+    matrix = np.asarray(found, dtype=np.float64)
+    if not np.all(np.isfinite(matrix)) or not matrix[:, :2].any():  # None becomes NaN
+        return None
+    return matrix, chosen[:, 0].astype(bool)
+
+
 def _refused(inliers: int, why: str) -> Registration:
     return Registration(None, inliers, 0.0, 0.0, 0.0, f"These photos could not be aligned: {why}.")
 
 
-def _matches(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int64]:
+def matches(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.int64]:
     """Pairs (M, 2) that are each other's nearest, and clearly so."""
     if len(one) < 2 or len(other) < 2:
         return np.zeros((0, 2), dtype=np.int64)
@@ -215,15 +223,22 @@ def _inverse(matrix: Array) -> Array:
     return np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
 
 
-def _in_own_pixels(matrix: Array, photo: float, reference: float) -> Array:
+def in_own_pixels(matrix: Array, photo: float, reference: float) -> Array:
     """The same transform between the photos' own pixels; pixel centres lie at half integers."""
-
-    def lift(m: Array) -> Array:
-        return np.vstack([m, [0.0, 0.0, 1.0]])
-
-    def scaled(ratio: float) -> Array:
-        # Centre of pixel i lies at (i + 1/2): in pixels here, (i + 1/2) * ratio - 1/2.
-        return np.array([[ratio, 0, (ratio - 1) / 2], [0, ratio, (ratio - 1) / 2], [0, 0, 1.0]])
-
-    whole = np.linalg.inv(scaled(reference)) @ lift(matrix) @ scaled(photo)
+    whole = np.linalg.inv(_scaling(reference)) @ _lifted(matrix) @ _scaling(photo)
     return np.asarray(whole[:2])
+
+
+def in_prepared_pixels(matrix: Array, photo: float, reference: float) -> Array:
+    """The inverse of `in_own_pixels`."""
+    whole = _scaling(reference) @ _lifted(matrix) @ np.linalg.inv(_scaling(photo))
+    return np.asarray(whole[:2])
+
+
+def _lifted(matrix: Array) -> Array:
+    return np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _scaling(ratio: float) -> Array:
+    # Centre of pixel i lies at (i + 1/2): in pixels here, (i + 1/2) * ratio - 1/2.
+    return np.array([[ratio, 0, (ratio - 1) / 2], [0, ratio, (ratio - 1) / 2], [0, 0, 1.0]])

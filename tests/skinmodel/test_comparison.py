@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from skinmodel.changes import Repeatability
-from skinmodel.comparison import Examined, compare_photos
+from skinmodel.comparison import NO_SKIN, Examined, compare_photos
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.measures import measure
 from skinmodel.outline import Outline
 from skinmodel.registration import prepare
-from training.outline.simulate import grown, rephotographed
+from training.outline.simulate import grown, rephotographed, stained
 
 NAMES = ("area", "longest", "shortest", "asymmetry", "irregularity", "tone")
 KNOWN = {name: Repeatability(0.02, 0.05, 100) for name in NAMES}
@@ -38,6 +38,35 @@ def test_growth_by_a_known_amount_is_found(before: Examined) -> None:
     assert area.value == pytest.approx(true.sum() / mask.sum() - 1, abs=0.03)
     assert area.value == pytest.approx(0.3, abs=0.05)
     assert area.seen
+
+
+@pytest.mark.parametrize("growth", [-0.25, 0.25])
+def test_growth_is_not_taken_for_a_photo_from_nearer(before: Examined, growth: float) -> None:
+    """The lesion's own features fit best at a scale that hides its growth."""
+    mask = lesion_mask(5, size=(400, 300))
+    pixels, true = grown(np.array(draw_lesion(5, size=(400, 300))), mask, growth)
+    seen = rephotographed(pixels, np.random.default_rng(1))
+    marked = np.repeat(np.where(true, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+    outline = rephotographed(marked, np.random.default_rng(1))[..., 0] > 127  # moved alike
+    found = compare_photos(before, examined(Image.fromarray(seen), outline), KNOWN)
+    assert found.refusal is None
+    assert found.changes[0].value == pytest.approx(true.sum() / mask.sum() - 1, abs=0.03)
+
+
+def test_a_lesion_that_fills_the_photo_gives_no_sizes(before: Examined) -> None:
+    outline = replace(before.outline, frame=(-160.0, -120.0, 560.0, 420.0))
+    found = compare_photos(replace(before, outline=outline), before, KNOWN)
+    assert (found.changes, found.refusal) == ((), NO_SKIN)
+    assert found.registration.matrix is not None
+
+
+def test_a_stain_changes_the_tone_by_what_it_says() -> None:
+    mask = lesion_mask(5, size=(400, 300))
+    pixels = np.array(draw_lesion(5, size=(400, 300)))
+    other, moved = stained(pixels, mask, np.array((-24.0, -8.0, -24.0)), 0.5)
+    tones = [examined(Image.fromarray(each), mask).measures.tone for each in (pixels, other)]
+    assert np.linalg.norm(np.subtract(*tones)) == pytest.approx(moved, rel=0.1)
+    assert moved > 8
 
 
 def test_growth_to_one_side_is_less_than_all_round() -> None:
