@@ -1,0 +1,158 @@
+"""A lesion that grew, looked at in a real browser: dragged, blinked, measured, stepped through."""
+
+import io
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from records import lesions, patients, series
+from records.actors import CLINICIAN, Actor
+from records.lesions import LesionFields
+from records.patients import PatientFields
+from records.photos import NewPhoto
+from records.schema import open_database
+from records.series import NewVisit
+from records.store import open_store
+from records.visits import VisitFields
+from skinmodel.drawn import draw_series
+from tests.browser.conftest import READY
+from tests.browser.server import Server
+
+pytestmark = pytest.mark.browser
+ANNA = Actor("anna", frozenset({CLINICIAN}))
+SIZE = (400, 300)
+
+
+@pytest.fixture(scope="module")
+def lesion_id(server: Server) -> str:
+    """A lesion in the server's records: three visits, each larger than the one before."""
+    database = open_database(f"sqlite:///{server.data / 'records.sqlite'}")
+    store = open_store(str(server.data / "photos"))
+    patient = patients.add(
+        database, actor=ANNA, fields=PatientFields("4711"), save_key="a-patient-form"
+    )
+    lesion = lesions.add(
+        database,
+        actor=ANNA,
+        patient_id=patient.id,
+        fields=LesionFields("A"),
+        save_key="a-lesion-form",
+    )
+    for place, (picture, day) in enumerate(draw_series(7, size=SIZE)):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=92)
+        photo = NewPhoto(file.getvalue(), f"{place}.jpg", "image/jpeg", *SIZE)
+        series.save(
+            database,
+            store,
+            actor=ANNA,
+            lesion_id=lesion.id,
+            new=[NewVisit(VisitFields(day), (photo,))],
+            save_key=f"a-visit-form-{place}",
+        )
+    database.close()
+    return lesion.id
+
+
+def opened(page: Page, server: Server, lesion_id: str) -> Locator:
+    """The comparison on the lesion's page, made and idle."""
+    page.goto(f"{server.address}/lesion?lesion={lesion_id}")
+    compare = page.locator(".compare:not(.busied)")
+    compare.wait_for()
+    page.get_by_text("Bars: an unchanged lesion").wait_for()  # made after the comparison
+    page.wait_for_selector(READY)
+    return compare
+
+
+def shown(compare: Locator) -> str:
+    """What the first canvas shows, small enough to compare: changed pixels change it."""
+    return str(compare.locator("canvas").first.evaluate("canvas => canvas.toDataURL()"))
+
+
+def wait_for_change(page: Page, compare: Locator, before: str) -> str:
+    for _ in range(50):
+        now = shown(compare)
+        if now != before:
+            return now
+        page.wait_for_timeout(100)
+    raise AssertionError("The picture stayed as it was.")
+
+
+def test_two_visits_are_dragged_blinked_and_measured_without_the_server(
+    page: Page, server: Server, sent: list[object], lesion_id: str
+) -> None:
+    compare = opened(page, server, lesion_id)
+    expect(compare.locator("h2")).to_have_text("18 Jun 2024 to 2 Oct 2024")
+    expect(compare.locator(".interval")).to_contain_text("Short-term monitoring interval")
+    area = compare.locator(".rows > div", has_text="Area")
+    expect(area.locator(".value")).to_have_text(re.compile(r"^\+1\d.%$"))
+    expect(area.locator(".error")).to_have_text(re.compile(r"^\(repeat error \d+.%\)$"))
+    expect(compare.locator(".facts")).to_contain_text("Aligned: ")
+    asked = len(sent)
+    stage, divider = compare.locator(".stage"), compare.locator(".divider")
+    expect(divider).to_have_attribute("aria-valuenow", "50")
+    half = shown(compare)
+    box = stage.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4, steps=5)
+    page.mouse.up()
+    expect(divider).to_have_attribute("aria-valuenow", "25")
+    quarter = shown(compare)
+    assert quarter != half
+    stage.focus()
+    page.keyboard.press("Space")
+    expect(compare.locator(".day").first).to_have_text("2 Oct 2024")
+    later = shown(compare)
+    wait_for_change(page, compare, later)  # by itself
+    page.keyboard.press("Space")
+    expect(divider).to_be_visible()
+    assert shown(compare) == quarter
+    for key in "oh4":  # outlines; heat maps, of which there are none; differences
+        page.keyboard.press(key)
+    expect(compare.get_by_role("button", name="Outlines")).to_have_attribute("aria-pressed", "true")
+    expect(compare.get_by_role("button", name="Heat maps")).to_be_disabled()
+    expect(compare.locator(".legend")).to_contain_text("same")
+    page.keyboard.press("2")
+    before, after = (canvas.bounding_box() for canvas in compare.locator("canvas").all())
+    assert before and after and before["width"] == after["width"] > 300
+    page.keyboard.press("1")
+    page.keyboard.press("+")
+    expect(compare).to_have_class(re.compile("zoomed"))
+    assert shown(compare) != quarter
+    assert len(sent) == asked
+
+
+def test_the_arrow_keys_step_through_the_visits(page: Page, server: Server, lesion_id: str) -> None:
+    compare = opened(page, server, lesion_id)
+    before = shown(compare)
+    compare.locator(".stage").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(compare.locator("h2")).to_have_text("12 Mar 2024 to 18 Jun 2024")
+    wait_for_change(page, compare, before)
+    expect(compare.get_by_role("button", name="Earlier visit")).to_be_disabled()
+    page.get_by_text("The first visit", exact=True).click()
+    page.keyboard.press("Tab")
+    compare.get_by_role("button", name="Later visit").click()
+    expect(compare.locator("h2")).to_have_text("12 Mar 2024 to 2 Oct 2024")
+
+
+@pytest.mark.parametrize("width", [390])
+def test_on_a_phone_the_photo_comes_first_and_nothing_sticks_out(
+    page: Page, server: Server, lesion_id: str
+) -> None:
+    compare = opened(page, server, lesion_id)
+    picture = compare.locator(".picture").bounding_box()
+    answer = compare.locator(".answer").bounding_box()
+    assert picture and answer
+    assert picture["y"] + picture["height"] <= answer["y"]
+    compare.get_by_role("button", name="Side by side").tap()
+    first, second = (canvas.bounding_box() for canvas in compare.locator("canvas").all())
+    assert first and second and second["y"] >= first["y"] + first["height"]
+    widest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('[data-testid=stMain] *')]"
+        ".map((one) => one.getBoundingClientRect().right))"
+    )
+    assert widest <= 390
