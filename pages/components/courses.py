@@ -15,6 +15,8 @@ from skinmodel.comparison import compare_photos, repeatability_of
 from skinmodel.images import InvalidImage
 from skinmodel.outline_bundle import OutlineModel
 
+AT_ONCE = 24  # visits: a few seconds, after which the chart shows them
+
 
 @dataclass(frozen=True)
 class Point:
@@ -27,7 +29,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Course:
-    """Points in time order; `reference` is what they are measured against, None if nothing is."""
+    """Points in time order, those measured so far; `reference` is what they are compared with."""
 
     reference: Shot | None
     points: tuple[Point, ...]
@@ -38,12 +40,17 @@ def follow(
     reader: Reader,
     model: OutlineModel,
     shots: Sequence[Shot],
+    so_far: Course | None,
     report: Callable[[float, str], None],
 ) -> Course:
-    """Every shot against the first that can be measured. Each is worked on once per server."""
-    reference: Shot | None = None
-    points = []
-    for place, shot in enumerate(shots):
+    """The next few shots against the first that can be measured, after what there is so far.
+
+    Each is worked on once per server.
+    """
+    reference = so_far.reference if so_far else None
+    points = list(so_far.points) if so_far else []
+    start = len(points)
+    for place, shot in enumerate(shots[start : start + AT_ONCE], start):
         report(place / len(shots), f"Measuring visit {place + 1} of {len(shots)}")
         try:
             if reference is None:
@@ -56,7 +63,6 @@ def follow(
         except (RecordError, InvalidImage) as error:
             changes, refusal = (), str(error)
         points.append(Point(shot, changes, refusal))
-    report(1.0, "Done")
     return Course(reference, tuple(points), model.version)
 
 

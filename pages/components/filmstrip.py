@@ -13,7 +13,7 @@ from records.series import LesionPage, VisitPhotos
 from records.visits import CONTACTS, POLARISATIONS, Visit, VisitFields
 from skinmodel.export import long_date
 
-PER_PAGE = 8
+PER_PAGE = 6  # one row on a wide screen
 WIDTH = 160  # pixels of a thumbnail: two side by side on a phone
 
 

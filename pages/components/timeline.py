@@ -116,33 +116,36 @@ def _measures(page: LesionPage, shots: list[Shot], happened: list[Event], theme:
     kept: dict[str, Course | str] = st.session_state.setdefault("courses", {})
     key = repr((page.lesion.id, model.sha256, shots))
     found = kept.get(key)
-    if found is None:
-        if len(shots) > UNASKED and not st.button(f"Measure {count(len(shots), 'visit')}"):
-            return
-        kept.clear()
-        kept[key] = _work(model, shots)
-        st.rerun()
     if isinstance(found, str):
         st.warning(markdown(found))
         if st.button("Try again", key="courses-again"):
             del kept[key]
             st.rerun()
         return
-    if found.reference is None:
-        st.write("Nothing could be measured.")
-    else:
-        _course(found, found.reference, happened, theme)
-    if said := _not_measured(found):
-        st.caption(markdown(said))
+    if found is None and len(shots) > UNASKED and not st.button(f"Measure {len(shots)} visits"):
+        return
+    if found and found.points:
+        _course(found, happened, theme)
+    if found is None or len(found.points) < len(shots):
+        kept.clear()
+        kept[key] = found or Course(None, (), model.version)  # asked for
+        kept[key] = _work(model, shots, found)
+        st.rerun()
 
 
-def _work(model: OutlineModel, shots: list[Shot]) -> Course | str:
+def _work(model: OutlineModel, shots: list[Shot], so_far: Course | None) -> Course | str:
     reader = comparing.reader(guard.require(CLINICIAN).actor)
-    return aside.run(lambda report: courses.follow(reader, model, shots, report), "Measuring")
+    return aside.run(
+        lambda report: courses.follow(reader, model, shots, so_far, report), "Measuring"
+    )
 
 
-def _course(found: Course, reference: Shot, happened: list[Event], theme: str) -> None:
+def _course(found: Course, happened: list[Event], theme: str) -> None:
     """The chosen measure against the first visit, with what photographing again can change."""
+    reference = found.reference
+    if reference is None:
+        st.caption(f"Nothing could be measured. {_not_measured(found)}")
+        return
     place = st.container()
     name = st.segmented_control(
         "Measure",
@@ -181,17 +184,17 @@ def _course(found: Course, reference: Shot, happened: list[Event], theme: str) -
     st.caption(
         f"{SHOWN[name]}, change since {reference.label}. Bars: an unchanged lesion photographed"
         " again stays within them 95 times of 100."
-        f" Outline model {markdown(found.outline_version)}."
+        f" Outline model {markdown(found.outline_version)}. {_not_measured(found)}"
     )
 
 
 def _not_measured(found: Course) -> str:
-    """The visits without a value, the first few with the reason."""
+    """The visits without a value, the first few with the reason; safe in Markdown."""
     points = [one for one in found.points if one.refusal]
     if not points:
         return ""
     said = " ".join(f"{one.shot.label}: {one.refusal}" for one in points[:3])
-    return f"{count(len(points), 'visit')} not measured. {said}"
+    return markdown(f"{count(len(points), 'visit')} not measured. {said}")
 
 
 def _draw(

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import events, influence, serving, timeline
+from pages.components import courses, events, influence, serving, timeline
 from records import confirmations
 from records.confirmations import ConfirmationFields
 from records.sessions import SignedIn
@@ -68,12 +68,14 @@ def test_many_visits_are_measured_only_when_asked_and_turned_over(
     person: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timeline, "UNASKED", 1)
+    monkeypatch.setattr(courses, "AT_ONCE", 1)  # one after the other, each shown
     pictures = [picture for picture, _ in draw_series(7, visits=2, size=SIZE)]
     page = open_page("lesion", lesion=visited(person, *pictures).lesion.id)
     assert charts(page) == []
     assert "Measure 2 visits" in labels(page)
     next(one for one in page.button if one.label == "Measure 2 visits").click().run()
-    assert len(charts(page)) == 1
+    (chart,) = charts(page)
+    assert len(chart["data"][0]["x"]) == 2
 
 
 def test_one_day_has_no_course(person: SignedIn) -> None:
