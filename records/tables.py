@@ -286,3 +286,22 @@ class BackupRow(Base):
     ok: Mapped[bool]
     sentence: Mapped[str] = mapped_column(Text)
     account_id: Mapped[str] = _account()
+
+
+class PromotionRow(Base):
+    """A change of the model in use, or one that was asked for; kept for good."""
+
+    __tablename__ = "promotion"
+    id: Mapped[str] = _id()
+    kind: Mapped[str] = mapped_column(String(16))
+    from_version: Mapped[str] = mapped_column(String(120))
+    from_sha256: Mapped[str] = mapped_column(String(64))
+    to_version: Mapped[str] = mapped_column(String(120))
+    to_sha256: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    verdict: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    asked_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime, index=True)
+    asked_by: Mapped[str] = _account()
+    decided_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str] = _account()

@@ -94,11 +94,13 @@ def save_model(
     calibration: Calibration,
     unknown: Unknown | None = None,
     rest: Mapping[str, Any] | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Writes a model's folder, which must not exist yet, in full or not at all, and returns it.
 
     `rest` goes into the card beside what describes the model: numbers, licence, history. It may
-    hold what JSON can, without NaN. FileExistsError if the folder is there.
+    hold what JSON can, without NaN. `beside` are further files by name. FileExistsError if the
+    folder is there.
     """
     weights = compact_bytes(network)
     card = dict(rest or {}) | {
@@ -110,7 +112,7 @@ def save_model(
         "codes": list(CODES),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
     }
-    files = {WEIGHTS: weights}
+    files = {**(beside or {}), WEIGHTS: weights}
     if unknown:
         files[UNKNOWN_FILE] = to_bytes(unknown.to_tensors())
         card["unknown_sha256"] = hashlib.sha256(files[UNKNOWN_FILE]).hexdigest()

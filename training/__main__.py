@@ -13,21 +13,22 @@ from tqdm import tqdm
 import settings
 from skinmodel.bundle import CARD
 from skinmodel.weights import InvalidModel
-from training import isic
+from training import isic, versus
 from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
 from training.crossvalidate import RESULT as CROSS_VALIDATION
 from training.crossvalidate import cross_validate
+from training.datasets import ABOUT, DataSet
 from training.download import DownloadFailed
-from training.manifest import InvalidData
+from training.manifest import InvalidData, read_isic
 from training.origin import check_start, settings_for
 from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
 from training.report import command as evaluation
 from training.run import CONFIG, Run, counts, open_run, saved_config, train
 from training.space import space_for
-from training.tables import fold_table
-from training.terminal import show, stopping
+from training.tables import comparison_table, fold_table
+from training.terminal import show, show_steps, stopping
 from training.tune import BEST_CONFIG, tune
 
 STOPPED = "Stopped. The same command goes on from here."
@@ -58,6 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     get = commands.add_parser("download", help="fetch the ISIC 2019 training set; 20 GB of disk")
     get.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
     get.set_defaults(run=_download)
+    beside = commands.add_parser(
+        "compare", help="measure a model beside another on lesions that neither has met"
+    )
+    beside.add_argument("--model", type=Path, required=True, help="the candidate's folder")
+    beside.add_argument("--with", dest="other", type=Path, required=True, help="the other's folder")
+    beside.add_argument(
+        "--data", type=Path, required=True, help="folder in ISIC 2019's layout, or a data set's"
+    )
+    beside.add_argument("--out", type=Path, help="where to write (default: the candidate's folder)")
+    beside.set_defaults(run=_compare)
     outline.add(commands)
     evaluation.add(commands)
     given = parser.parse_args(arguments)
@@ -208,6 +219,28 @@ def _download(given: argparse.Namespace) -> int:
 
         isic.download(wanted, given.out, told)
     print(f"The ISIC 2019 training set is in {given.out}. Licence: {isic.LICENCE}.")
+    return 0
+
+
+def _compare(given: argparse.Namespace) -> int:
+    if (given.data / ABOUT).exists():
+        table = DataSet.read(given.data).table()
+    else:
+        table = read_isic(given.data, without_unknown=True).table
+    folder = given.out or given.model
+    if not folder.is_dir():
+        raise InvalidConfig(f"{folder} is not a folder.")
+    with tqdm(file=sys.stderr, delay=0.1) as bar:
+        found = versus.compare(
+            given.model, given.other, table, into=folder, progress=show_steps(bar)
+        )
+    data = found.numbers["data"]
+    print(
+        f"{data['photos']:,} photos of {data['lesions']:,} lesions that neither model has met,"
+        f" {data['melanomas']} melanomas."
+    )
+    print(comparison_table(found.numbers))
+    print(f"Everything is in {folder / versus.NUMBERS} and {folder / versus.CASES}.")
     return 0
 
 

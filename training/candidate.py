@@ -14,6 +14,7 @@ import torch
 
 from skinmodel.bundle import save_model
 from skinmodel.diagnoses import CODES
+from skinmodel.golden import GOLDEN, answers, golden_bytes
 from skinmodel.network import CnnLstm, for_use
 from skinmodel.unknown import THRESHOLD
 from training import robustness
@@ -61,6 +62,7 @@ def make_candidate(
     unknown = unknown_of(ready, run, kept_apart)
     test = replace(test, refused=unknown.scores(test.pooled) > THRESHOLD)
     calibration = with_tests(calibration, test)
+    golden = golden_bytes(answers(ready, run.config.preparation, calibration, unknown))
     rest = {
         "created_on": datetime.now(UTC).date().isoformat(),
         "uses_days": run.config.model.uses_days,
@@ -88,7 +90,7 @@ def make_candidate(
     }
     return save_model(
         folder, network, version=version, preparation=run.config.preparation,
-        calibration=calibration, unknown=unknown, rest=rest,
+        calibration=calibration, unknown=unknown, rest=rest, beside={GOLDEN: golden},
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skinmodel.calibration import Calibration, Prior, malignancy
-from skinmodel.diagnoses import CODES, MALIGNANT
+from skinmodel.calibration import Calibration, Prior
+from skinmodel.diagnoses import CODES
 from training import metrics
 from training.metrics import Array
 
@@ -81,8 +81,7 @@ def report(scored: Scored, calibration: Calibration, *, seed: int = 0) -> dict[s
     balanced = scored.probabilities(calibration, "balanced")
     shown = scored.probabilities(calibration)
     labels, classes = scored.labels, shown.shape[1]
-    malignant = malignancy(shown if classes == len(CODES) else shown[:, 1:])
-    is_malignant = np.isin(labels, MALIGNANT) if classes == len(CODES) else labels == 1
+    malignant, is_malignant = metrics.malignant_scores(shown, labels)
     areas_of = metrics.RocAreas(balanced, labels)
     two = np.stack([1 - malignant, malignant], axis=1)
     malignancy_areas_of = metrics.RocAreas(two, is_malignant.astype(int))

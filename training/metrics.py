@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skinmodel.calibration import malignancy
+from skinmodel.diagnoses import CODES, MALIGNANT
+
 Array = NDArray[np.float64]
 BINS = 15
 Z = 1.959964  # standard deviations that hold 95 % of a normal distribution
@@ -28,6 +31,14 @@ def both_classes(malignant_or_all: Array) -> Array:
     if malignant_or_all.shape[1] == 1:
         return np.concatenate([1 - malignant_or_all, malignant_or_all], axis=1)
     return malignant_or_all
+
+
+def malignant_scores(scores: Array, labels: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+    """The probability of malignancy (N,), and which cases are malignant (N,)."""
+    truth = np.asarray(labels)
+    if scores.shape[1] == len(CODES):
+        return malignancy(scores), np.isin(truth, MALIGNANT)
+    return scores[:, 1], truth == 1
 
 
 def confusion(

@@ -1,8 +1,12 @@
 """Results as text in columns, for a terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from training.crossvalidate import METRICS
+
+COMPARED = ("balanced_accuracy", "accuracy", "macro_auroc", "malignancy_auroc", "log_loss")
+ALERTS = {"melanoma_sensitivity": "sensitivity_melanoma", "specificity": "specificity"}
 
 
 def fold_table(result: dict[str, Any]) -> str:
@@ -29,6 +33,33 @@ def fold_table(result: dict[str, Any]) -> str:
             _aligned([["", *result["classes"]], *counts]),
         ]
     )
+
+
+def comparison_table(numbers: Mapping[str, Any]) -> str:
+    """A comparison as text for a terminal: both models, and how far apart they are."""
+    sides = {name: f"model {numbers['models'][name]['version']}" for name in ("candidate", "other")}
+    rows = [["all photos of each lesion", *sides.values(), "difference (95 %)"]]
+    for name in COMPARED:
+        values = [numbers["models"][side]["series"][name] for side in sides]
+        shown = [_three((value or [None])[0]) for value in values]
+        apart = numbers["difference"]["series"][name]
+        rows.append([name.replace("_", " "), *shown, _apart(apart)])
+    for name in ("melanoma_sensitivity", "specificity"):
+        pairs, alerts = numbers["paired"][name], []
+        for side in sides:
+            found = numbers["models"][side]["alert"] or {}
+            value = found.get(ALERTS[name])
+            share = value["share"] if isinstance(value, dict) else value
+            alerts.append(_three((share or [None])[0]))
+        rows.append([f"{name.replace('_', ' ')} at the line", *alerts, _apart(pairs)])
+    return _aligned(rows)
+
+
+def _apart(value: Any) -> str:
+    found = value["difference"] if isinstance(value, dict) else value
+    if not found or None in found:
+        return "-"
+    return "{:+.3f} ({:+.3f} to {:+.3f})".format(*found)
 
 
 def _three(value: float | None) -> str:

@@ -1,9 +1,12 @@
 """What a person at the terminal reads while a run goes on, and how they stop it."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tqdm import tqdm
 
 
 @contextmanager
@@ -26,6 +29,19 @@ def stopping() -> Iterator[Callable[[], bool]]:
 def show(line: dict[str, Any]) -> None:
     """Print what a run logs as one line a person can read."""
     print(sentence(line), flush=True)
+
+
+def show_steps(bar: "tqdm[Any]") -> Callable[[str, int, int], None]:
+    """Progress on a bar that starts again with each step: told its name, how far, of how many."""
+
+    def progress(step: str, done: int, total: int) -> None:
+        if bar.desc != f"{step}: ":
+            bar.reset(total)
+            bar.start_t = time.time()
+            bar.set_description(step)
+        bar.update(done - bar.n)
+
+    return progress
 
 
 def sentence(line: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from tqdm import tqdm
 from skinmodel.bundle import load_model
 from training.checkpoint import write_atomically
 from training.config import InvalidConfig
-from training.report.evaluation import Progress, evaluate
+from training.report.evaluation import evaluate
 from training.report.page import render
 from training.report.selection import CHOICES
+from training.terminal import show_steps
 
 JSON, PAGE = "evaluation.json", "evaluation.html"
 
@@ -62,7 +62,11 @@ def run(given: argparse.Namespace, reports: Path) -> int:
         out.mkdir(parents=True, exist_ok=True)  # a folder that cannot be written is found out now
         with tqdm(file=sys.stderr, delay=0.1) as bar:
             result = evaluate(
-                model, given.data, which=given.split, road_photos=given.road, progress=_show(bar)
+                model,
+                given.data,
+                which=given.split,
+                road_photos=given.road,
+                progress=show_steps(bar),
             )
         text = json.dumps(result.numbers, indent=1, allow_nan=False, ensure_ascii=False)
         page = render(result)
@@ -86,19 +90,6 @@ def run(given: argparse.Namespace, reports: Path) -> int:
     for one in data["refused"]:
         print(f"{one['image']}: {one['reason']}", file=sys.stderr)
     return 1 if data["refused"] else 0
-
-
-def _show(bar: "tqdm[Any]") -> Progress:
-    """Progress on a bar that starts again with each step."""
-
-    def progress(step: str, done: int, total: int) -> None:
-        if bar.desc != f"{step}: ":
-            bar.reset(total)
-            bar.start_t = time.time()
-            bar.set_description(step)
-        bar.update(done - bar.n)
-
-    return progress
 
 
 def _words(value: list[float | None] | None) -> str:

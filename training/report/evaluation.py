@@ -92,7 +92,7 @@ def evaluate(
         "single_photos": reliability(photos, model.calibration),
         "series": reliability(series, model.calibration),
     }
-    numbers |= _decisions(model, scores)
+    numbers |= decisions(model, scores)
     numbers["curves"] = curves(ranked, photos.labels, names)
     progress("measuring", 2, 4)
     numbers["several_photos"] = several_photos(
@@ -124,7 +124,7 @@ def class_names(model: Model) -> tuple[str, ...]:
     return CODES if model.config.task == "multiclass" else ("BENIGN", "MALIGNANT")
 
 
-def _decisions(model: Model, scores: Scores) -> dict[str, Any]:
+def decisions(model: Model, scores: Scores) -> dict[str, Any]:
     """What the refusals, the prediction sets and the alert line are worth on the lesions.
 
     None for what the model has not. One case a lesion, from all its photos; a lesion with a photo

@@ -1,0 +1,186 @@
+"""A candidate beside the model in use, and the gate that reads what came of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skinmodel.alert import AlertLine
+from skinmodel.bundle import load_model, save_model
+from skinmodel.calibration import Calibration
+from skinmodel.golden import GOLDEN, answers, golden_bytes
+from skinmodel.network import CnnLstm, ModelConfig
+from skinmodel.sets import SetRule
+from skinmodel.transforms import Preparation
+from skinmodel.unknown import Unknown, fit_unknown
+from training import versus
+from training.__main__ import main
+from training.manifest import InvalidData, read_isic
+from training.paired import Pairs
+from training.promotion import judge
+from training.seen import fingerprints
+from training.splits import assign
+from training.versus import CANDIDATE, CASES, NUMBERS, OTHER
+
+CALIBRATED = Calibration(
+    sets=SetRule(coverage=0.9, thresholds=(0.1,) * 8),
+    alert=AlertLine(sensitivity=0.9, threshold=0.3),
+)
+CONFUSED = {"single_photos": {"confusion": [[1, 1], [0, 2]]}}
+
+
+def save(folder: Path, seed: int = 0, calibration: Calibration = CALIBRATED, **card: Any) -> Path:
+    """A tiny calibrated model with a golden set."""
+    torch.manual_seed(seed)
+    config = ModelConfig(backbone="conv", filters=(6, 8), lstm_units=8)
+    network = CnnLstm(config).eval()
+    with torch.no_grad():
+        network.classifier.weight.mul_(20)
+    preparation = Preparation(size=24, scale=48)
+    unknown = _unknown()
+    golden = answers(network, preparation, calibration, unknown)
+    return save_model(
+        folder, network, version=folder.name, preparation=preparation, calibration=calibration,
+        unknown=unknown, rest={"numbers": CONFUSED} | card, beside={GOLDEN: golden_bytes(golden)},
+    )  # fmt: skip
+
+
+def _unknown() -> Unknown:
+    pooled = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
+    return fit_unknown(pooled, np.arange(60) % 8, held_out=pooled, lesions=np.arange(60))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+
+
+def test_two_models_are_measured_on_lesions_that_neither_has_met(
+    isic: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = assign(read_isic(isic.folder).table)
+    met = table[table["split"] != "calibration"]  # the other has not met these, the candidate has
+    candidate = save(tmp_path / "1.1", 1, seen_lesions=fingerprints(table))
+    other = save(tmp_path / "1.0", 2, seen_lesions=fingerprints(met))
+    assert versus.read(candidate) is None
+    asked = ["compare", "--model", str(candidate), "--with", str(other)]
+    assert main([*asked, "--data", str(isic.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "of 16 lesions that neither model has met, 2 melanomas" in said
+    assert "model 1.1  model 1.0" in said and "balanced accuracy" in said
+
+    found = versus.read(candidate)
+    assert found is not None
+    assert found.of(load_model(candidate).sha256, load_model(other).sha256)
+    tested = table[table["split"] == "test"]
+    rows = found.cases
+    assert set(rows.loc[rows["kind"] == "single_photos", "image"]) == set(tested["image"])
+    assert (rows["kind"] == "series").sum() == 16
+    for side, folder in ((CANDIDATE, candidate), (OTHER, other)):
+        numbers = found.numbers["models"][side]
+        assert numbers["version"] == folder.name
+        for kind in versus.KINDS:
+            mine = rows[rows["kind"] == kind]
+            for i, truth in enumerate(found.numbers["classes"]):
+                ranked = mine.loc[mine["diagnosis"] == truth, f"first_{side}"]
+                assert numbers[kind]["confusion"][i] == [
+                    int((ranked == code).sum()) for code in found.numbers["classes"]
+                ]
+        flagged = rows[(rows["kind"] == "series") & (rows["diagnosis"] == "MEL")][f"above_{side}"]
+        assert numbers["alert"]["sensitivity_melanoma"]["share"][0] == flagged.mean()
+    series = rows[rows["kind"] == "series"]
+    lost = ~series[f"above_{CANDIDATE}"] & series[f"above_{OTHER}"] & (series["diagnosis"] == "MEL")
+    assert found.numbers["paired"]["melanoma_sensitivity"]["only_other"] == lost.sum()
+
+    verdict = judge(candidate, other)
+    assert verdict.faults == () and not verdict.passed
+    assert verdict.doubts == ("Too few melanomas to judge (2); 100 are needed.",)
+    assert "was compared with model 1.0" in judge(candidate, save(tmp_path / "2.0", 3)).doubts[0]
+
+
+def test_models_that_have_met_everything_are_not_compared(isic: Any, tmp_path: Path) -> None:
+    table = read_isic(isic.folder).table
+    everything = fingerprints(table.assign(split="train"))
+    candidate = save(tmp_path / "1.1", 1, seen_lesions=everything)
+    with pytest.raises(InvalidData, match="no lesion that neither"):
+        versus.compare(candidate, save(tmp_path / "1.0"), table)
+    assert versus.read(candidate) is None
+
+
+def test_a_broken_comparison_is_a_doubt(tmp_path: Path) -> None:
+    candidate, other = save(tmp_path / "1.1", 1), save(tmp_path / "1.0")
+    assert judge(candidate, other).doubts == ("Model 1.1 was not compared with model 1.0.",)
+    for text in ("", "{}", "[]", '{"format": 99}'):
+        (candidate / NUMBERS).write_text(text)
+        assert "cannot be read" in judge(candidate, other).doubts[0]
+
+
+@pytest.mark.parametrize(
+    ("lacking", "sentence"),
+    [
+        ({"alert": None}, "no alert line"),
+        ({"sets": None}, "no prediction sets"),
+    ],
+)
+def test_what_is_not_calibrated_is_refused(
+    tmp_path: Path, lacking: dict[str, None], sentence: str
+) -> None:
+    calibration = Calibration(**{"sets": CALIBRATED.sets, "alert": CALIBRATED.alert} | lacking)
+    verdict = judge(save(tmp_path / "1.1", calibration=calibration), save(tmp_path / "1.0"))
+    assert any(sentence in fault for fault in verdict.faults)
+
+
+def test_damage_and_a_single_diagnosis_are_faults(tmp_path: Path) -> None:
+    other = save(tmp_path / "1.0")
+    one = save(tmp_path / "1.1", numbers={"single_photos": {"confusion": [[0, 3], [0, 2]]}})
+    assert judge(one, other).faults == (
+        "The model ranked the same diagnosis first for every test photo.",
+    )
+    changed = save(tmp_path / "1.2")
+    card = json.loads((changed / "card.json").read_text())
+    card["preparation"]["mean"] = [0.5, 0.5, 0.5]
+    (changed / "card.json").write_text(json.dumps(card))
+    assert "prepares photos in another way" in judge(changed, other).faults[0]
+    (changed / "weights.safetensors").write_bytes(b"\x80\x04pickle")
+    assert judge(changed, other).faults == (
+        "The model's weights.safetensors file is not a safe model.",
+    )
+
+
+def fake(folder: Path, other: Path, pairs: Pairs) -> None:
+    """A comparison in which so many melanomas were found by one model only."""
+    numbers = {
+        "format": versus.FORMAT,
+        "models": {
+            side: {"version": one.name, "sha256": load_model(one).sha256}
+            for side, one in ((CANDIDATE, folder), (OTHER, other))
+        },
+        "data": {"melanomas": pairs.cases},
+        "paired": {"melanoma_sensitivity": pairs.to_dict(), "specificity": pairs.to_dict()},
+    }
+    (folder / NUMBERS).write_text(json.dumps(numbers))
+    (folder / CASES).write_text(",".join([*versus._TEXTS, *versus._VALUES]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "doubt"),
+    [
+        (Pairs(100, 0, 0), None),
+        (Pairs(200, 5, 3), None),
+        (Pairs(99, 30, 0), "Too few melanomas to judge (99); 100 are needed."),
+        (Pairs(100, 0, 2), "may be lower by 7.0 points; at most 5 are accepted."),
+        (Pairs(200, 20, 20), "may be lower by"),
+    ],
+)
+def test_the_gate_asks_for_proof_that_melanomas_are_not_lost(
+    tmp_path: Path, pairs: Pairs, doubt: str | None
+) -> None:
+    candidate, other = save(tmp_path / "1.1", 1), save(tmp_path / "1.0")
+    fake(candidate, other, pairs)
+    verdict = judge(candidate, other)
+    assert verdict.passed == (doubt is None)
+    assert all(doubt in sentence for sentence in verdict.doubts) if doubt else not verdict.doubts
+    assert verdict.facts[1].startswith("Specificity at the alert line: ")
