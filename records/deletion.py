@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy import delete as remove
-from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from records import audit, lookup
+from records import audit, lookup, outlines
 from records.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import Conflict, NotFound
@@ -173,6 +173,7 @@ def purge(session: Session, kind: str, object_id: str) -> None:
             session.execute(remove(table).where(table.patient_id == object_id))
     elif kind == "lesion":
         session.execute(remove(AssessmentRow).where(AssessmentRow.lesion_id == object_id))
+        _purge_outlines(session, PhotoRow.lesion_id == object_id)
         session.execute(
             update(ConfirmationRow)
             .where(ConfirmationRow.lesion_id == object_id)
@@ -181,8 +182,15 @@ def purge(session: Session, kind: str, object_id: str) -> None:
         for part in (ConfirmationRow, PlanRow, ImpressionRow, PhotoRow, VisitRow):
             session.execute(remove(part).where(part.lesion_id == object_id))
     elif kind == "visit":
+        _purge_outlines(session, PhotoRow.visit_id == object_id)
         session.execute(remove(PhotoRow).where(PhotoRow.visit_id == object_id))
+    elif kind == "photo":
+        outlines.purge(session, [object_id])
     session.execute(remove(_TABLES[kind]).where(_TABLES[kind].id == object_id))
+
+
+def _purge_outlines(session: Session, which: ColumnElement[bool]) -> None:
+    outlines.purge(session, session.scalars(select(PhotoRow.id).where(which)).all())
 
 
 def remove_unused(database: Database, store: Store, *, among: Iterable[str] | None = None) -> int:

@@ -18,6 +18,8 @@ from records.database import Database
 from records.impressions import Impression
 from records.impressions import of_lesion as impressions_of
 from records.lesions import Lesion, read_lesion
+from records.outlines import DrawnOutline
+from records.outlines import of_lesion as outlines_of
 from records.patients import Patient, read_patient
 from records.photos import NewPhoto, Photo, read_photos
 from records.plans import Plan
@@ -63,6 +65,7 @@ class LesionPage:
     impressions: tuple[Impression, ...]
     confirmations: tuple[Confirmation, ...]
     plans: tuple[Plan, ...]
+    outlines: tuple[DrawnOutline, ...]
 
 
 def save(
@@ -179,6 +182,7 @@ def page(
             impressions=tuple(impressions_of(session, lesion_id)),
             confirmations=tuple(confirmations_of(session, lesion_id)),
             plans=tuple(plans_of(session, lesion_id)),
+            outlines=tuple(outlines_of(session, lesion_id)),
         )
     audit.looked(database, actor=actor, kind="lesion viewed", object_id=lesion_id)
     return found

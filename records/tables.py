@@ -154,6 +154,21 @@ class PhotoRow(Base):
     )
 
 
+class OutlineRow(Base):
+    """An outline drawn by hand on a photo; a correction is a new row that names the one before."""
+
+    __tablename__ = "outline"
+    id: Mapped[str] = _id()
+    photo_id: Mapped[str] = _to("photo")
+    points: Mapped[list[list[float]]] = mapped_column(JSON)  # x, y in the upright photo's pixels
+    replaces_id: Mapped[str | None] = mapped_column(
+        String(32), ForeignKey("outline.id"), unique=True
+    )
+    current: Mapped[bool]
+    at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[str] = _account()
+
+
 class OverviewRow(Base):
     """A photo of a body region, to find lesions by; never analysed."""
 

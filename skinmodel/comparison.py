@@ -1,13 +1,13 @@
 """Two photos of one lesion: outlined, aligned, measured and compared, or the reason why not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
 from skinmodel.changes import Change, Repeatability, compare
 from skinmodel.measures import Measures, NotMeasurable, measure
-from skinmodel.outline import Outline, find_outline, on_photo
+from skinmodel.outline import Outline, drawn_outline, find_outline, on_photo
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.registration import (
     Prepared,
@@ -48,9 +48,14 @@ class Comparison:
     refusal: str | None
 
 
-def examine(model: OutlineModel, picture: Image.Image) -> Examined:
-    """Outline, measures and keypoints of an upright RGB photo; done once per photo."""
-    outline = find_outline(model, picture)
+def examine(
+    model: OutlineModel, picture: Image.Image, drawn: Sequence[tuple[float, float]] = ()
+) -> Examined:
+    """Outline, measures and keypoints of an upright RGB photo; done once per photo.
+
+    `drawn`, a polygon in the photo's pixels, takes the place of the model's outline.
+    """
+    outline = drawn_outline(drawn, picture.size) if drawn else find_outline(model, picture)
     prepared = prepare(picture)
     if outline.uncertain:
         sentence = "The outline is uncertain in this photo; draw it by hand to measure."

@@ -4,6 +4,7 @@ The network is `OutlineNetwork`; its answer is averaged over the photo's four mi
 to its largest piece and filled.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -18,6 +19,7 @@ from skinmodel.outline_network import STRIDE, OutlineNetwork
 from skinmodel.transforms import FILTER, Preparation
 
 MASK_SIDE = 300  # pixels, short side of a mask: finer than the network, coarser than a photo
+BY_HAND = "drawn by hand"  # in place of the model's version
 MIRRORS = ((), (-1,), (-2,), (-1, -2))
 
 Mask = NDArray[np.bool_]
@@ -88,6 +90,21 @@ def _sides(box: tuple[float, float], short: int, multiple: int) -> tuple[int, in
     ratio = short / min(box)
     height, width = (max(multiple, round(side * ratio / multiple) * multiple) for side in box)
     return height, width
+
+
+def drawn_outline(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> Outline:
+    """A person's polygon, in the pixels of an upright photo of that size (width, height).
+
+    It is certain by definition: what a person draws, a person answers for.
+    """
+    width, height = size
+    rows, columns = _sides((height, width), MASK_SIDE, 1)
+    # Centres of pixels lie at half integers, and OpenCV's fractions have four bits here.
+    at = np.array(points) * (columns / width, rows / height) - 0.5
+    mask = np.zeros((rows, columns), dtype=np.uint8)
+    cv2.fillPoly(mask, [np.round(at * 16).astype(np.int32)], 1, shift=4)
+    frame = (0.0, 0.0, float(width), float(height))
+    return Outline(mask.astype(bool), frame, 1.0, False, BY_HAND)
 
 
 def on_photo(outline: Outline, shape: tuple[int, int], ratio: float) -> Mask:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from skinmodel.changes import Repeatability
-from skinmodel.comparison import NO_SKIN, Examined, compare_photos
+from skinmodel.comparison import NO_SKIN, Examined, compare_photos, examine
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.measures import measure
 from skinmodel.outline import Outline
@@ -99,3 +99,14 @@ def test_a_photo_without_measures_says_so(before: Examined) -> None:
     found = compare_photos(before, unsure, KNOWN)
     assert found.refusal == "The later photo: The outline is uncertain in this photo."
     assert found.registration.matrix is not None
+
+
+def test_an_outline_drawn_by_hand_takes_the_place_of_the_models() -> None:
+    """A known square; whatever the model would find, and whatever it is."""
+    picture = draw_lesion(5)
+    square = [(200.0, 125.0), (400.0, 125.0), (400.0, 325.0), (200.0, 325.0)]
+    found = examine(None, picture, square)  # type: ignore[arg-type]
+    assert found.measures is not None
+    assert found.measures.area == pytest.approx(200 * 200, rel=0.02)
+    assert found.measures.longest == pytest.approx(200 * 2**0.5, rel=0.03)
+    assert (found.outline.version, found.outline.uncertain) == ("drawn by hand", False)

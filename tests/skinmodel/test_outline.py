@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import settings
+from skinmodel.comparison import repeatability_of
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.outline import find_outline
 from skinmodel.outline_bundle import OutlineModel, load_outline_model
@@ -29,6 +30,13 @@ def test_the_bundled_model_is_small_and_has_its_card(model: OutlineModel) -> Non
     assert sum(file.stat().st_size for file in BUNDLED.iterdir()) < MOST_BYTES
     assert "non-commercial" in model.card["licence"]
     assert model.card["numbers"]["mean_dice"][0] >= 0.92
+
+
+def test_the_card_follows_growth_without_false_alarms(model: OutlineModel) -> None:
+    change = model.card["change"]
+    assert change["growth"]["slope"][0] == pytest.approx(1, abs=0.05)
+    assert max(change["false_alarms"].values()) <= 0.05
+    assert set(repeatability_of(model)) == set(change["false_alarms"])
 
 
 def test_a_card_of_other_weights_is_refused(model: OutlineModel, tmp_path: Path) -> None:
