@@ -170,9 +170,34 @@ def records() -> Iterator[Row]:
         )
 
 
+def neighbours() -> Iterator[Row]:
+    """Similar confirmed cases found."""
+    from benchmarks import neighbours
+
+    result = neighbours.measure()
+    milliseconds = 1000 * result["seconds"]["index"]
+    yield Row(
+        "Similar cases among 100,000 lesions: time, of cosines of the whole features",
+        result["ratios"]["index"],
+        f"{milliseconds:.1f} against {1000 * result['seconds'][neighbours.WHOLE]:.1f} ms",
+        f"at most {neighbours.LIMIT_MS:g} ms",
+        milliseconds <= neighbours.LIMIT_MS,
+    )
+
+
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     one.__name__: one
-    for one in (decode, explain, diagnose, train, pipeline, sessions, robustness, records)
+    for one in (
+        decode,
+        explain,
+        diagnose,
+        train,
+        pipeline,
+        sessions,
+        robustness,
+        records,
+        neighbours,
+    )
 }
 SPEEDS = [name for name in BENCHMARKS if name != "robustness"]  # what runs unasked
 

@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 import settings
 from skinmodel.bundle import CARD
+from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
-from training import isic, versus
+from training import index, isic, versus
 from training.candidate import make_candidate
 from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
 from training.crossvalidate import RESULT as CROSS_VALIDATION
@@ -70,11 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
     beside.add_argument("--out", type=Path, help="where to write (default: the candidate's folder)")
     beside.set_defaults(run=_compare)
     outline.add(commands)
+    index.add(commands)
     evaluation.add(commands)
     given = parser.parse_args(arguments)
     try:
         if given.command == "fit-outline":
             return outline.run(given, settings.load().data_dir / "cache")
+        if given.command == "index":
+            found = settings.load()
+            models = Registry(found.models_dir, found.own_models_dir)
+            return index.run(given, active=models.active, folder=found.data_dir / "neighbours")
         if given.command == "evaluate":
             return evaluation.run(given, settings.load().data_dir / "reports")
         return int(given.run(given))

@@ -23,6 +23,7 @@ from pages.components import (
     reporting,
     saves,
     serving,
+    similar,
     timeline,
 )
 from pages.components.words import count
@@ -53,6 +54,7 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         assessments.show(page)
+        similar.show(page)
     with right:
         confirming.show(page)
         planning.show(page.lesion, page.plans)

@@ -23,9 +23,14 @@ def words(known: Confirmation) -> str:
 def plain_words(known: Confirmation) -> str:
     """The same where no Markdown is understood."""
     fields = known.fields
-    name = fields.other if fields.code == OTHER else diagnosis(fields.code).name
     day = f", {long_date(fields.confirmed_on)}" if fields.confirmed_on else ""
-    return f"{name} ({fields.method}{day})"
+    return f"{name(known)} ({fields.method}{day})"
+
+
+def name(known: Confirmation) -> str:
+    """The diagnosis alone, also one beside the model's eight."""
+    fields = known.fields
+    return fields.other if fields.code == OTHER else diagnosis(fields.code).name
 
 
 def show(page: LesionPage) -> None:
