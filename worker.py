@@ -19,15 +19,20 @@ from pathlib import Path
 import psutil
 
 import settings
-from records import leases, schema
+from records import cases, leases, schema
+from records.actors import CONSOLE
 from records.database import Database
 from records.errors import RecordError
 from records.jobs import DONE, FAILED, INTERRUPTED
 from records.leases import Held, Lease, Lost, Process
 from records.queue import open_queue
 from records.snapshot import keep_in
-from training import process
+from records.store import open_store
+from training import clinic, intake, process
+from training.disk import TrainingFailed
 from training.folder import LOCK, LOG, read_result, too_large, whereabouts, write_request
+from training.intake import Refused
+from training.manifest import InvalidData
 
 log = logging.getLogger("dermtrace.worker")
 
@@ -88,6 +93,8 @@ class Worker:
     def _start(self, lease: Lease) -> Process | None:
         """A trainer for a run, which begins once its name is written down."""
         folder = self._folder(lease.job.id)
+        if lease.attempt == 1 and clinic.ID in lease.job.request.get("data", ()):
+            self._renew(lease)
         write_request(folder, lease.job.request)
         with (folder / LOG).open("ab") as said:
             child = subprocess.Popen(
@@ -109,6 +116,42 @@ class Worker:
             leases.name_trainer(self.database, lease, trainer)
             child.stdin.write(b"go\n")
         return trainer
+
+    def _renew(self, lease: Lease) -> None:
+        """Make the clinic's confirmed lesions anew; where that fails, they stay as they were."""
+        beaten = time.monotonic()
+
+        def beat(*_: int) -> None:
+            nonlocal beaten
+            if time.monotonic() - beaten > BEAT:
+                leases.beat(self.database, lease)
+                beaten = time.monotonic()
+
+        store = open_store(self.settings.photos_url)
+        try:
+            found = cases.confirmed(
+                self.database, actor=CONSOLE, codes=clinic.CODES, malignant=clinic.MALIGNANT_CODES
+            )
+            making = clinic.prepare(
+                self.settings.data_dir / "datasets",
+                found.photos,
+                lambda photo: cases.read(self.database, store, actor=CONSOLE, photo=photo),
+                notes=found.notes,
+                progress=beat,
+            )
+            intake.start(making)
+            while (one := intake.look(making)) and one.running:
+                if leases.wanted(self.database, lease):
+                    intake.cancel(making)
+                beat()
+                time.sleep(POLL)
+            if one:
+                log.warning("The clinic's lesions stay as they were: %s", one.state.problems)
+                intake.cancel(making)
+        except Lost:
+            raise
+        except (RecordError, InvalidData, Refused, TrainingFailed, OSError) as error:
+            log.warning("The clinic's lesions stay as they were: %s", error)
 
     def command(self, lease: Lease, folder: Path) -> list[str]:
         """What trains: a program of its own, with half of the processors at most."""

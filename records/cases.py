@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from records import audit, photos
+from records import audit, photos, preferences
 from records.actors import ADMIN, Actor
 from records.database import Database
 from records.photos import PhotoUnusable
@@ -51,15 +51,16 @@ def confirmed(
     *,
     actor: Actor,
     codes: Collection[str],
-    need_histopathology: Collection[str],
+    malignant: Collection[str],
 ) -> Cases:
     """The photos of lesions with a confirmed diagnosis among `codes`, by lesion and day.
 
-    A diagnosis in `need_histopathology` counts only where histopathology confirmed it. Photos taken
-    after an excision show a scar, and are left aside.
+    A diagnosis in `malignant` counts only where histopathology confirmed it, unless the clinic has
+    decided otherwise. Photos taken after an excision show a scar, and are left aside.
     """
     actor.require(ADMIN)
     with database.read() as session:
+        proven = () if preferences.chosen(session, preferences.UNPROVEN) else malignant
         rows = session.execute(
             select(PhotoRow, VisitRow.day, LesionRow, PatientRow, ConfirmationRow)
             .join(VisitRow, PhotoRow.visit_id == VisitRow.id)
@@ -79,9 +80,7 @@ def confirmed(
         for photo, day, lesion, patient, confirmation in rows:
             if confirmation.code not in codes:
                 other.add(lesion.id)
-            elif confirmation.code in need_histopathology and (
-                confirmation.method != HISTOPATHOLOGY
-            ):
+            elif confirmation.code in proven and confirmation.method != HISTOPATHOLOGY:
                 unproven.add(lesion.id)
             elif day and lesion.excised_on and day > lesion.excised_on:
                 scars += 1
@@ -96,11 +95,12 @@ def confirmed(
             detail={"photos": len(kept), "lesions": len({one.lesion_id for one in kept})},
         )
     said = (
-        (len(other), "lesions have another diagnosis than the eight."),
-        (len(unproven), "lesions were called malignant without histopathology."),
-        (scars, "photos were taken after the excision."),
+        (len(other), "lesion", "with a diagnosis other than the eight"),
+        (len(unproven), "lesion", "called malignant without histopathology"),
+        (scars, "photo", "taken after an excision"),
     )
-    return Cases(tuple(kept), tuple(f"Left aside: {n} {what}" for n, what in said if n))
+    notes = tuple(f"Left aside: {n} {noun}{'s' * (n > 1)} {what}." for n, noun, what in said if n)
+    return Cases(tuple(kept), notes)
 
 
 def _case(

@@ -10,8 +10,13 @@ from records.database import Database
 from records.tables import PreferenceRow
 
 IMPRESSION_FIRST = "impression first"  # the clinician's own impression before the result
+UNPROVEN = "malignant without histopathology"  # such lesions are learned from, too
 BACKUP_HOURS = "backup hours"  # hours between scheduled backups, 0 for none
-DEFAULTS: dict[str, bool | int] = {IMPRESSION_FIRST: False, BACKUP_HOURS: 24}
+DEFAULTS: dict[str, bool | int] = {
+    IMPRESSION_FIRST: False,
+    BACKUP_HOURS: 24,
+    UNPROVEN: False,
+}
 
 
 def get(database: Database, *, actor: Actor, name: str) -> Any:

@@ -1,6 +1,7 @@
 """The worker: it watches over trainers, finds them again, and never takes another for its own."""
 
 import datetime
+import io
 import json
 import subprocess
 import sys
@@ -11,17 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import settings
 import worker
-from records import jobs, leases
+from records import confirmations, jobs, leases
 from records.actors import CONSOLE
+from records.confirmations import ConfirmationFields
 from records.database import Database
 from records.errors import Busy
 from records.jobs import CANCELLED, DONE, FAILED, INTERRUPTED, RUNNING, WAITING, Job
 from records.leases import Process
+from records.photos import NewPhoto
 from records.schema import open_database
+from records.store import open_store
+from tests.records.clinic import CLINIC, CODES, Clinic, Clock
 from training import process
+from training.datasets import data_sets
 from training.folder import CONFIG, HISTORY, Result, write_result
 from worker import Worker
 
@@ -382,3 +389,45 @@ def test_the_files_of_a_deleted_run_go_once_its_trainer_has(
         assert folder.exists()
     one.sweep()
     assert not folder.exists()
+
+
+def test_a_run_on_the_clinics_lesions_makes_them_anew(
+    loaded: settings.Settings, database: Database, started
+) -> None:
+    clinic = Clinic(database, open_store(loaded.photos_url), Clock())
+    lesion = clinic.lesion(clinic.patient())
+    photo = io.BytesIO()
+    Image.new("RGB", (96, 72), "brown").save(photo, "JPEG")
+    clinic.save(lesion, NewPhoto(photo.getvalue(), "a.jpg", "image/jpeg", 96, 72))
+    confirmations.confirm(
+        database,
+        actor=CLINIC,
+        lesion_id=lesion.id,
+        fields=ConfirmationFields("NV", "consensus"),
+        codes=CODES,
+        save_key=clinic.key(),
+    )
+    datasets = loaded.data_dir / "datasets"
+    for number in range(2):  # the second run finds a data set that has lost what was in it
+        job = jobs.ask(
+            database,
+            actor=CONSOLE,
+            kind="fit",
+            request={"deed": "done", "data": ["clinic"], "seed": number},
+        )
+        started().run(job.id)
+        assert look(database, job).state == DONE
+        (made,) = data_sets(datasets)
+        assert (made.id, made.photos) == ("clinic", 1)
+        (made.folder / "manifest.csv").write_text("image\n")
+
+
+def test_a_run_goes_on_where_the_clinics_lesions_cannot_be_made(
+    loaded: settings.Settings, database: Database, started
+) -> None:
+    job = jobs.ask(
+        database, actor=CONSOLE, kind="fit", request={"deed": "done", "data": ["clinic"]}
+    )
+    started().run(job.id)  # there are none; the trainer will say so
+    assert look(database, job).state == DONE
+    assert not data_sets(loaded.data_dir / "datasets")

@@ -15,8 +15,10 @@ from typing import Protocol, TypeVar
 
 import pandas as pd
 
+from skinmodel.diagnoses import CODES, MALIGNANT
 from skinmodel.dicom import is_dicom
 from skinmodel.images import InvalidImage, read_photo
+from training.csvfile import counted
 from training.datasets import DataSet
 from training.disk import write_atomically
 from training.gathering import room
@@ -24,6 +26,7 @@ from training.intake import MAKING, Request, begin
 from training.manifest import COLUMNS, InvalidData, Manifest
 
 ID = "clinic"
+MALIGNANT_CODES = tuple(CODES[index] for index in MALIGNANT)
 NAME = "This clinic's confirmed lesions"
 LICENCE = "This clinic's own"
 PHOTOS, CASES, NOTES = "photos", "cases.csv", "notes.json"
@@ -109,7 +112,8 @@ def _prepare(
             "site": case.site, "age": "" if case.age is None else str(case.age), "sex": case.sex,
         })  # fmt: skip
     if missing:
-        notes.append(f"{missing} photos are missing or damaged in the records, and left out.")
+        what = counted(missing, "photo")
+        notes.append(f"Left out, for they are missing or damaged in the records: {what}.")
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(making / CASES, index=False)
     write_atomically(making / NOTES, json.dumps(notes))
 
@@ -156,7 +160,7 @@ def read_cases(making: Path, left_out: Sequence[str]) -> Manifest:
     root = making.resolve()
     notes = json.loads((making / NOTES).read_text())
     if left_out:
-        notes.append(f"{len(left_out)} photos cannot be used, and are left out.")
+        notes.append(f"Left out, for they cannot be used: {counted(len(left_out), 'photo')}.")
     return Manifest(table.assign(path=[str(root / one) for one in table["path"]]), tuple(notes))
 
 

@@ -58,6 +58,11 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(repr(str(name)[:80])[1:-1] for name in names[:SHOWN]) + more
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 photo, 3 photos."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def _text(path: Path, problems: list[str]) -> str | None:
     try:
         size = path.stat().st_size

@@ -79,7 +79,7 @@ class DataSet:
     def fingerprints(self) -> pd.DataFrame:
         """Columns image and sha256, and others; no rows where nobody has taken any."""
         if not (self.folder / FINGERPRINTS).exists():
-            return pd.DataFrame(columns=["image", "sha256"])
+            return pd.DataFrame(columns=["image", "sha256", "look"])
         return _read(self.folder / FINGERPRINTS, ("image", "sha256"))
 
 

@@ -181,7 +181,7 @@ def drop_unlisted(target: Path, listed: Collection[str], agreed: Collection[str]
     known = set(listed)
     extra = [one for one in sorted(target.resolve().glob("*/*.jpg")) if str(one) not in known]
     names = [one.stem for one in extra if one.stem not in set(agreed)]
-    what = f"{len(names)} photos are there that the table does not list: {some(names)}."
+    what = f"Photos that the table does not list: {len(names):,}, {some(names)}."
     if len(names) > MOST_UNLISTED * len(listed):
         raise InvalidData([what], names)
     for path in extra:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from skinmodel.diagnoses import CODES
 from skinmodel.plain import tuples
-from training.csvfile import some
+from training.csvfile import counted, some
 from training.datasets import DataSet
 from training.gathering import Progress
 from training.likeness import alike, look_of
@@ -25,6 +25,7 @@ from training.shortcut import Shortcut, measure
 from training.splits import assign
 
 REPORT = "report.json"
+PRINTS = ["image", "sha256", "look"]
 PAIRS = 200  # of each kind that are kept in the report; the counts are of all
 FEW = 10  # lesions of a diagnosis below which its numbers mean little
 
@@ -86,29 +87,37 @@ class Inspection:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
 
-def take_prints(table: pd.DataFrame, read: Read, report: Progress) -> pd.DataFrame:
+def take_prints(
+    table: pd.DataFrame, read: Read, report: Progress, *, known: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Columns image, sha256 and look of every photo; InvalidData lists those that are unusable.
 
-    `read` turns a file's bytes and name into an upright RGB picture, or raises ValueError. A file
-    that is there twice is a problem: under two diagnoses one that only the source can mend.
+    `read` turns a file's bytes and name into an upright RGB picture, or raises ValueError. Photos
+    in `known` are not read again. A file that is there twice is a problem: under two diagnoses one
+    that only the source can mend.
     """
-    rows, bad, reasons = [], [], []
+    before = {} if known is None else {row[0]: row for row in known[PRINTS].itertuples(index=False)}
+    rows: list[tuple[str, str, str]] = []
+    bad: dict[str, list[str]] = {}
     for done, (image, path) in enumerate(zip(table["image"], table["path"], strict=True), start=1):
-        data = Path(path).read_bytes()
-        try:
-            look = look_of(read(data, image))
-        except ValueError as error:
-            bad.append(image)
-            reasons.append(f"{image} ({error})")
+        if image in before:
+            rows.append(tuple(before[image]))
         else:
-            rows.append((image, hashlib.sha256(data).hexdigest(), look))
+            data = Path(path).read_bytes()
+            try:
+                rows.append((image, hashlib.sha256(data).hexdigest(), look_of(read(data, image))))
+            except ValueError as error:
+                bad.setdefault(str(error), []).append(image)
         report("reading", done, len(table), "photos")
-    prints = pd.DataFrame(rows, columns=["image", "sha256", "look"])
+    prints = pd.DataFrame(rows, columns=PRINTS)
     problems, again, helpless = _copies(table, prints)
-    if bad:
-        problems.append(f"{len(bad)} photos cannot be used: {some(reasons)}.")
+    problems += [
+        f"{counted(len(images), 'photo')} cannot be used: {some(images)}. {reason}"
+        for reason, images in bad.items()
+    ]
     if problems:
-        raise InvalidData(problems, () if helpless else [*bad, *again])
+        unread = [image for images in bad.values() for image in images]
+        raise InvalidData(problems, () if helpless else [*unread, *again])
     return prints
 
 
@@ -119,13 +128,13 @@ def _copies(table: pd.DataFrame, prints: pd.DataFrame) -> tuple[list[str], list[
     problems = []
     if len(conflicting := known[known["copies"] > 1]):
         problems.append(
-            f"{len(conflicting)} photos are the same file under two diagnoses:"
+            f"{counted(len(conflicting), 'photo')} are the same file under two diagnoses:"
             f" {some(list(conflicting['image']))}."
         )
     again = known[known["sha256"].duplicated() & (known["copies"] == 1)]
     if len(again):
         problems.append(
-            f"{len(again)} photos are the same file as another one: {some(list(again['image']))}."
+            f"Copies of another file: {counted(len(again), 'photo')}, {some(list(again['image']))}."
         )
     return problems, list(again["image"]), bool(len(conflicting))
 
@@ -146,15 +155,25 @@ def inspect(
     strange = [one for one in pairs if not one.same_lesion]
     leaks = [one for one in strange if one.sides[0] != one.sides[1]]
     across: dict[str, int] = {}
+    foreign: list[str] = []
     for other in others:
         theirs = other.fingerprints()
         if "look" in theirs and len(theirs):
-            near = {i for i, _ in alike(looks, list(theirs["look"]))}
-            across |= {other.id: len(near)} if near else {}
+            near = alike(looks, list(theirs["look"]))
+            across |= {other.id: len({i for i, _ in near})} if near else {}
+            sides = _sides_of(other, theirs)
+            leaking = {i for i, j in near if sides[j] not in ("", split["split"].iloc[i])}
+            if leaking:
+                foreign.append(
+                    f"{counted(len(leaking), 'photo')} look like one of {other.name} that would be"
+                    " on another side of the split: used together, the test would look better than"
+                    " it is."
+                )
     lesions = split.groupby("diagnosis")["lesion"].nunique()
     per_lesion = split.groupby("lesion").size()
     shortcut = measure(split)
     warnings = _warnings(lesions, strange, leaks)
+    warnings += foreign
     if shortcut and shortcut.predicts:
         warnings.append(shortcut.sentence)
     return Inspection(
@@ -182,6 +201,13 @@ def inspect(
     )
 
 
+def _sides_of(data: DataSet, prints: pd.DataFrame) -> list[str]:
+    """The side of each photo with a fingerprint; blank for one that the set does not list."""
+    table = assign(data.table())
+    sides = dict(zip(table["image"], table["split"], strict=True))
+    return [sides.get(image, "") for image in prints["image"]]
+
+
 def _pair(table: pd.DataFrame, i: int, j: int) -> Pair:
     one, two = table.iloc[i], table.iloc[j]
     return Pair(
@@ -206,8 +232,8 @@ def _warnings(
         warnings.append(f"{len(mixed)} pairs of photos look the same and have different diagnoses.")
     if leaks:
         warnings.append(
-            f"{len(leaks)} pairs of photos look the same and would be on two sides of the split,"
-            " such as training and test: the test would look better than it is."
+            f"{counted(len(leaks), 'pair')} of photos look the same and would be on two sides of"
+            " the split, such as training and test: the test would look better than it is."
         )
     return warnings
 

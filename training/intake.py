@@ -23,7 +23,7 @@ from typing import Any, Literal, Self
 from skinmodel.plain import tuples
 from training.datasets import Kind
 from training.disk import write_atomically
-from training.lock import is_held
+from training.process import taken
 
 REQUEST, STATE, LOCK, CANCEL, LOG = "request.json", "state.json", "lock", "cancel", "log.txt"
 UPLOAD, MAKING = "upload.zip", "set"
@@ -129,7 +129,7 @@ def begin(datasets: Path, request: Request, *, upload: bytes | memoryview | None
 
 def start(folder: Path) -> None:
     """Starts a process of its own that works on an intake; nothing happens where one does."""
-    if is_held(folder / LOCK):
+    if taken(folder / LOCK):
         return
     (folder / CANCEL).unlink(missing_ok=True)
     say(folder, State("starting"))
@@ -147,7 +147,7 @@ def start(folder: Path) -> None:
 
 def intakes(datasets: Path) -> tuple[Intake, ...]:
     """The unfinished intakes, oldest first."""
-    found = [one for folder in datasets.glob(f"{PREFIX}*") if (one := _read(folder))]
+    found = [one for folder in datasets.glob(f"{PREFIX}*") if (one := look(folder))]
     return tuple(sorted(found, key=lambda one: one.request.asked_at))
 
 
@@ -160,7 +160,7 @@ def agree(folder: Path, rows: Sequence[str]) -> None:
 
 def cancel(folder: Path) -> None:
     """Asks the process to stop; where none is left, everything of the intake goes at once."""
-    if is_held(folder / LOCK):
+    if taken(folder / LOCK):
         (folder / CANCEL).touch()
     else:
         shutil.rmtree(folder, ignore_errors=True)
@@ -218,7 +218,8 @@ def today() -> datetime.date:
     return datetime.date.today()
 
 
-def _read(folder: Path) -> Intake | None:
+def look(folder: Path) -> Intake | None:
+    """How an intake is; None once it has become a data set, or was discarded."""
     try:
         request = Request.from_dict(json.loads((folder / REQUEST).read_text()))
         state = State("starting")
@@ -227,4 +228,4 @@ def _read(folder: Path) -> Intake | None:
     except (OSError, ValueError, TypeError):  # being made or removed this very moment
         return None
     fresh = state.stage == "starting" and time.time() - state.at < GRACE
-    return Intake(folder, request, state, is_held(folder / LOCK) or fresh)
+    return Intake(folder, request, state, taken(folder / LOCK) or fresh)

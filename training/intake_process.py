@@ -36,10 +36,9 @@ from training.intake import (
     say,
     today,
 )
-from training.lock import Held, hold
 from training.manifest import InvalidData, Manifest, read_isic
+from training.process import Taken, alone, step_back
 
-NICE = 10  # clinicians' analyses come first
 FETCHED, GATHERED = "fetched", "gathered"
 
 log = logging.getLogger("dermtrace.intake")
@@ -49,17 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Works on the intake in a folder; 0 done, 1 refused, failed or cancelled."""
     (folder,) = map(Path, arguments if arguments is not None else sys.argv[1:])
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    step_back()
     return work(folder)
 
 
 def work(folder: Path) -> int:
     """Works on an intake unless somebody else does; its state says how it ended."""
     try:
-        with hold(folder / LOCK):
+        with alone(folder / LOCK):
             return _guarded(folder)
-    except Held:
+    except Taken:
         return 1
 
 
@@ -103,7 +101,8 @@ def bring_in(folder: Path, request: Request) -> DataSet:
             return decoder.read(data, name=name).picture
 
         if request.kind == "clinic":
-            manifest, prints = _clinic(making, request.left_out, read, report)
+            known = DataSet.read(folder.parent / request.id).fingerprints()
+            manifest, prints = _clinic(making, request.left_out, known, read, report)
         else:
             _gather(folder, request, report)
             manifest = read_isic(making, without_unknown=True, left_out=request.left_out)
@@ -155,7 +154,7 @@ def _gather(folder: Path, request: Request, report: Report) -> None:
 
 
 def _clinic(
-    making: Path, left_out: Sequence[str], read: Read, report: Report
+    making: Path, left_out: Sequence[str], known: pd.DataFrame, read: Read, report: Report
 ) -> tuple[Manifest, pd.DataFrame]:
     """The clinic's photos; those that cannot be used are left out, for nobody may be there to ask.
 
@@ -163,12 +162,12 @@ def _clinic(
     """
     manifest = read_cases(making, left_out)
     try:
-        prints = take_prints(manifest.table, read, report)
+        prints = take_prints(manifest.table, read, report, known=known)
     except InvalidData as error:
         if not error.rows:
             raise
         manifest = read_cases(making, [*left_out, *error.rows])
-        prints = take_prints(manifest.table, read, report)
+        prints = take_prints(manifest.table, read, report, known=known)
     return manifest, prints
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from skinmodel.diagnoses import CODES, UNKNOWN
-from training.csvfile import LINE, read_csv, some
+from training.csvfile import LINE, counted, read_csv, some
 
 COLUMNS = ("image", "path", "diagnosis", "lesion", "patient", "day", "site", "age", "sex")
 METADATA = {"age_approx": "age", "anatom_site_general": "site", "lesion_id": "lesion", "sex": "sex"}
@@ -69,7 +69,7 @@ def read_isic(
     helpless = bool(problems)
     if left_out:
         truth = truth[~truth["image"].isin(list(left_out))].reset_index(drop=True)
-        notes.append(f"{len(left_out)} photos were left out on request.")
+        notes.append(f"Left out on request: {counted(len(left_out), 'photo')}.")
     if without_unknown and UNKNOWN in truth:
         values = truth[[*CODES, UNKNOWN]].apply(pd.to_numeric, errors="coerce")
         unknown = values[UNKNOWN].eq(1) & values[list(CODES)].eq(0).all(axis=1)
@@ -138,7 +138,9 @@ def _once(table: pd.DataFrame, path: Path, notes: list[str], problems: list[str]
             f" {some(list(conflicting['image'].unique()))} (first in line"
             f" {conflicting[LINE].iloc[0]})."
         )
-    notes.append(f"{path.name} lists {len(table) - len(kept)} photos twice; each is used once.")
+    notes.append(
+        f"{path.name} lists {counted(len(table) - len(kept), 'photo')} twice; each is used once."
+    )
     return kept.drop_duplicates("image").reset_index(drop=True)
 
 
@@ -159,8 +161,8 @@ def _diagnoses(truth: pd.DataFrame, path: Path, problems: list[str], rows: list[
         if which.any():
             images = list(truth["image"][which])
             problems.append(
-                f"{path.name} has {len(images)} photos with {what}: {some(images)} (first in line"
-                f" {truth[LINE][which].iloc[0]})."
+                f"{path.name} has {counted(len(images), 'photo')} with {what}: {some(images)}"
+                f" (first in line {truth[LINE][which].iloc[0]})."
             )
             rows += images
     return values.fillna(0).idxmax(axis=1) if len(values) else pd.Series(dtype=str)
@@ -183,7 +185,9 @@ def _paths(
             missing.append(image)
         paths.append(str(path))
     if outside:
-        problems.append(f"{len(outside)} photo ids lead out of {folder.name}: {some(outside)}.")
+        problems.append(
+            f"{counted(len(outside), 'photo id')} lead out of {folder.name}: {some(outside)}."
+        )
     if missing:
         problems.append(
             f"{len(missing)} of {len(images)} photos are missing in {folder.name}: {some(missing)}."

@@ -117,6 +117,15 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
+def taken(path: Path) -> bool:
+    """Whether a process holds the lock at this moment."""
+    if not path.exists():
+        return False
+    with suppress(Taken), alone(path):
+        return False
+    return True
+
+
 @contextmanager
 def kept(command: Sequence[str], folder: Path) -> Iterator[None]:
     """Keeps a program running beside this one: started again whenever it ends.

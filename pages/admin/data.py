@@ -14,7 +14,6 @@ KINDS = {
     "isic": "ISIC 2019",
     "folder": "Folder",
     "zip": "ZIP",
-    "clinic": "This clinic's confirmed lesions",
 }
 OPEN = "open-data-set"
 
@@ -65,13 +64,14 @@ def describe(data: DataSet) -> str:
     """A data set in one line."""
     if data.fault:
         return f":material/warning: {markdown(data.fault)} It cannot be used."
+    own = data.kind == "clinic"
     parts = [
-        KINDS[data.kind],
+        *([] if own else [KINDS[data.kind]]),
         count(data.photos, "photo"),
         count(data.lesions, "lesion"),
-        f"added on {long_date(data.created_on)}",
+        f"{'made' if own else 'added'} on {long_date(data.created_on)}",
     ]
-    if data.licence:
+    if data.licence and not own:
         parts.append(markdown(data.licence))
     return " · ".join(parts)
 

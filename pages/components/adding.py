@@ -8,10 +8,10 @@ import streamlit as st
 
 import settings
 from pages.components import guard, intakes, serving
-from records import cases
+from records import cases, preferences
 from records.actors import ADMIN
 from records.errors import RecordError
-from skinmodel.diagnoses import CODES, MALIGNANT
+from records.preferences import UNPROVEN
 from skinmodel.filenames import display_name
 from training import clinic, intake, isic
 from training.disk import TrainingFailed
@@ -106,21 +106,22 @@ def own() -> None:
         "The photos of all lesions with a confirmed diagnosis, with the days between them. Made"
         " anew, it takes the place of the one before. Names and dates stay in the records."
     )
-    proven = not st.toggle(
+    database, store = serving.database(), serving.store()
+    before = preferences.get(database, actor=guard.require(ADMIN).actor, name=UNPROVEN)
+    unproven = st.toggle(
         "Also malignant diagnoses without histopathology",
+        before,
         help="A diagnosis that nobody has proven teaches the model its maker's mistakes.",
     )
+    st.caption("A run that learns from them makes them anew when it starts, by the same choice.")
     if not st.button("Make", type="primary", key="add-clinic"):
         return
     actor = guard.require(ADMIN).actor
     bar = st.progress(0.0, "Reading the records")
-    database, store = serving.database(), serving.store()
     try:
+        preferences.change(database, actor=actor, name=UNPROVEN, value=unproven)
         found = cases.confirmed(
-            database,
-            actor=actor,
-            codes=CODES,
-            need_histopathology=[CODES[i] for i in MALIGNANT] if proven else [],
+            database, actor=actor, codes=clinic.CODES, malignant=clinic.MALIGNANT_CODES
         )
         folder = clinic.prepare(
             serving.datasets(),

@@ -159,11 +159,11 @@ def _photos(data: DataSet, report: Inspection) -> None:
 # What is erased is out of memory, too, within the hour.
 @st.cache_data(show_spinner="Reading photos", max_entries=64, ttl=3600)
 def sheet(paths: tuple[str, ...], _made: str) -> bytes:
-    """Photos side by side as one JPEG; one that cannot be read stays blank."""
+    """Photos side by side as one WebP; one that cannot be read stays blank."""
     rows = -(-len(paths) // COLUMNS)
     gap = 4
     width, height = TILE
-    tiles = Image.new("RGB", (COLUMNS * (width + gap) - gap, rows * (height + gap) - gap), "#888")
+    tiles = Image.new("RGBA", (COLUMNS * (width + gap) - gap, rows * (height + gap) - gap))
     for place, path in enumerate(paths):
         try:
             with open(path, "rb") as file:
@@ -171,15 +171,15 @@ def sheet(paths: tuple[str, ...], _made: str) -> bytes:
         except (OSError, InvalidImage):
             continue
         picture.thumbnail(TILE)
-        tile = Image.new("RGB", TILE, "#888")
-        tile.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
-        tiles.paste(tile, (place % COLUMNS * (width + gap), place // COLUMNS * (height + gap)))
-    return _jpeg(tiles)
+        left = place % COLUMNS * (width + gap) + (width - picture.width) // 2
+        top = place // COLUMNS * (height + gap) + (height - picture.height) // 2
+        tiles.paste(picture, (left, top))
+    return _webp(tiles)
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def _webp(picture: Image.Image) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=85)
+    picture.save(file, "WEBP", quality=85)
     return file.getvalue()
 
 
@@ -258,7 +258,7 @@ def pair_picture(paths: tuple[str, ...]) -> bytes:
     """Two photos beside each other."""
     tiles = []
     for path in paths:
-        tile = Image.new("RGB", TILE, "#888")
+        tile = Image.new("RGBA", TILE)
         try:
             with open(path, "rb") as file:
                 picture = serving.decoder().read(file.read()).picture
@@ -267,7 +267,7 @@ def pair_picture(paths: tuple[str, ...]) -> bytes:
         except (OSError, InvalidImage):
             pass
         tiles.append(np.asarray(tile))
-    return _jpeg(Image.fromarray(np.concatenate(tiles, axis=1)))
+    return _webp(Image.fromarray(np.concatenate(tiles, axis=1)))
 
 
 def pairs_csv(pairs: Sequence[Pair]) -> bytes:

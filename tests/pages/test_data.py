@@ -95,7 +95,7 @@ def test_what_was_refused_says_why_and_what_can_be_done(
     sorted(layout.photos.iterdir())[0].write_bytes(b"no photo")
     press(dialog(), "Add")
     page = open_page()
-    assert "1 photos cannot be used" in shown(page)
+    assert "1 photo cannot be used" in shown(page)
     page = press(page, "Leave 1 photo out and go on")
     assert len(data_sets(serving.datasets())) == 1
     assert "photos left out" in kinds()
@@ -108,7 +108,6 @@ def test_an_export_cannot_run_as_a_formula() -> None:
 
 def test_a_contact_sheet_leaves_out_what_cannot_be_read(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no photo")
-    assert (
-        datareport.sheet((str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")), "")[:2] == b"\xff\xd8"
-    )
+    paths = (str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
+    assert datareport.sheet(paths, "").startswith(b"RIFF")
     assert Inspection.read(tmp_path) is None

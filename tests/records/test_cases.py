@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from records import cases, confirmations, erasure
+from records import cases, confirmations, erasure, preferences
 from records.cases import Cases
 from records.confirmations import ConfirmationFields
 from records.errors import NotAllowed
@@ -28,9 +28,8 @@ def confirm(clinic: Clinic, lesion: Lesion, code: str, method: str = "histopatho
     )
 
 
-def taken(clinic: Clinic, *, proven: bool = True) -> Cases:
-    need = MALIGNANT if proven else ()
-    return cases.confirmed(clinic.database, actor=OFFICE, codes=CODES, need_histopathology=need)
+def taken(clinic: Clinic) -> Cases:
+    return cases.confirmed(clinic.database, actor=OFFICE, codes=CODES, malignant=MALIGNANT)
 
 
 def test_confirmed_lesions_come_with_days_and_without_names(clinic: Clinic) -> None:
@@ -64,10 +63,11 @@ def test_malignant_ones_need_histopathology_unless_somebody_says_otherwise(
     found = taken(clinic)
     assert {one.code for one in found.photos} == {"NV", "SCC"}
     assert found.notes == (
-        "Left aside: 1 lesions have another diagnosis than the eight.",
-        "Left aside: 1 lesions were called malignant without histopathology.",
+        "Left aside: 1 lesion with a diagnosis other than the eight.",
+        "Left aside: 1 lesion called malignant without histopathology.",
     )
-    assert {one.code for one in taken(clinic, proven=False).photos} == {"MEL", "NV", "SCC"}
+    preferences.change(clinic.database, actor=OFFICE, name=preferences.UNPROVEN, value=True)
+    assert {one.code for one in taken(clinic).photos} == {"MEL", "NV", "SCC"}
 
 
 def test_photos_after_the_excision_are_left_aside(clinic: Clinic) -> None:
@@ -77,7 +77,7 @@ def test_photos_after_the_excision_are_left_aside(clinic: Clinic) -> None:
     confirm(clinic, lesion, "MEL")
     found = taken(clinic)
     assert [one.day for one in found.photos] == [DAY]
-    assert found.notes == ("Left aside: 1 photos were taken after the excision.",)
+    assert found.notes == ("Left aside: 1 photo taken after an excision.",)
 
 
 def test_what_was_corrected_counts_as_it_is_now(clinic: Clinic) -> None:
@@ -99,7 +99,7 @@ def test_what_was_corrected_counts_as_it_is_now(clinic: Clinic) -> None:
 
 def test_clinicians_do_not_take_them(clinic: Clinic) -> None:
     with pytest.raises(NotAllowed):
-        cases.confirmed(clinic.database, actor=CLINIC, codes=CODES, need_histopathology=())
+        cases.confirmed(clinic.database, actor=CLINIC, codes=CODES, malignant=())
 
 
 def test_files_come_without_what_the_camera_wrote_and_missing_ones_not(clinic: Clinic) -> None:

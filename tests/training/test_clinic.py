@@ -93,8 +93,8 @@ def test_photos_that_cannot_be_used_are_left_out_and_said(tmp_path: Path) -> Non
     report = Inspection.read(made.folder)
     assert made.photos == 3
     assert report and report.notes == (
-        "1 photos are missing or damaged in the records, and left out.",
-        "1 photos cannot be used, and are left out.",
+        "Left out, for they are missing or damaged in the records: 1 photo.",
+        "Left out, for they cannot be used: 1 photo.",
     )
 
 

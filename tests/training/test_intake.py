@@ -19,8 +19,8 @@ from training import gathering, intake, intake_process
 from training.datasets import DataSet, data_sets
 from training.inspection import Inspection
 from training.intake import Request, State
-from training.lock import hold, is_held
 from training.manifest import InvalidData, read_isic
+from training.process import alone
 
 
 @pytest.fixture
@@ -144,14 +144,14 @@ def test_unreadable_photos_can_be_left_out_after_asking(tmp_path: Path, few: Lay
     state = bring(folder)
     assert isinstance(state, State)
     assert state.stage == "refused"
-    assert "2 photos cannot be used" in state.problems[0]
+    assert sum("1 photo cannot be used" in text for text in state.problems) == 2
     assert set(state.rows) == {photos[0].stem, photos[1].stem}
     assert not data_sets(tmp_path / "datasets")
     intake.agree(folder, state.rows)
     made = bring(folder)
     assert isinstance(made, DataSet) and made.photos == 10
     report = Inspection.read(made.folder)
-    assert report and "2 photos were left out on request." in report.notes
+    assert report and "Left out on request: 2 photos." in report.notes
     assert len(list(made.folder.glob("*/*.jpg"))) == 10
 
 
@@ -184,13 +184,13 @@ def test_photos_that_the_table_does_not_list(tmp_path: Path, few: Layout, extra:
     found = bring(folder)
     if extra == 9:  # so many are a mistake
         assert isinstance(found, State)
-        assert "9 photos are there that the table does not list" in found.problems[0]
+        assert "Photos that the table does not list: 9" in found.problems[0]
         assert len(found.rows) == 9
         intake.agree(folder, found.rows)
         found = bring(folder)
     assert isinstance(found, DataSet) and found.photos == 12
     report = Inspection.read(found.folder)
-    asked = "9 photos were left out on request."
+    asked = "Left out on request: 9 photos."
     assert report and any(asked in n or "does not list" in n for n in report.notes)
 
 
@@ -342,12 +342,13 @@ def test_a_process_of_its_own_does_it(tmp_path: Path, few: Layout) -> None:
     assert made.photos == 12
 
 
-def test_a_lock_is_let_go_of(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
-    assert not is_held(path)
-    with hold(path):
-        assert is_held(path)
-    assert not is_held(path)
+def test_two_processes_never_work_on_one_intake(tmp_path: Path, few: Layout) -> None:
+    folder = ask(tmp_path / "datasets", few.folder)
+    with alone(folder / intake.LOCK):
+        assert intake_process.work(folder) == 1
+        (found,) = intake.intakes(tmp_path / "datasets")
+        assert found.running
+    assert isinstance(bring(folder), DataSet)
 
 
 def test_gathering_refuses_a_link_as_source(tmp_path: Path, few: Layout) -> None:

@@ -152,7 +152,7 @@ def test_rows_that_spoil_it_can_be_left_out(isic: Layout) -> None:
     assert caught.value.rows == (empty, gone)
     manifest = read_isic(isic.folder, left_out=caught.value.rows)
     assert len(manifest.table) == len(truth) - 2
-    assert manifest.notes == ("2 photos were left out on request.",)
+    assert manifest.notes == ("Left out on request: 2 photos.",)
 
 
 def test_rows_are_not_offered_where_leaving_them_out_would_not_help(isic: Layout) -> None:
