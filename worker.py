@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 import settings
 from records import cases, leases, schema
 from records.actors import CONSOLE
@@ -28,7 +26,7 @@ from records.leases import Held, Lease, Lost, Process
 from records.queue import open_queue
 from records.snapshot import keep_in
 from records.store import open_store
-from training import clinic, intake, process
+from training import clinic, intake, lock, process
 from training.disk import TrainingFailed
 from training.folder import LOCK, LOG, read_result, too_large, whereabouts, write_request
 from training.intake import Refused
@@ -160,7 +158,7 @@ class Worker:
             "--data-dir", str(self.settings.data_dir),
             "--bundled", str(self.settings.models_dir),
             "--attempt", str(lease.attempt),
-            "--threads", str(max(1, (psutil.cpu_count() or 1) // 2)),
+            "--threads", str(process.half_the_cores()),
             "--wait",
         ]  # fmt: skip
 
@@ -268,9 +266,9 @@ class Worker:
         if not folder.exists():
             return
         try:
-            with process.alone(folder / LOCK):
+            with lock.hold(folder / LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
-        except process.Taken:
+        except lock.Held:
             pass  # its trainer has not ended yet
 
 
@@ -289,12 +287,12 @@ def main() -> int:
     if given.until_closed:
         threading.Thread(target=_until_closed, args=(stopped,), daemon=True).start()
     loaded = settings.load()
-    lock = loaded.data_dir / f"worker-{process.node().rpartition(' ')[2]}.lock"
+    place = loaded.data_dir / f"worker-{process.node().rpartition(' ')[2]}.lock"
     while not stopped.is_set():
         try:
-            with process.alone(lock):
+            with lock.hold(place):
                 return work(loaded, stopped)
-        except process.Taken:  # another worker of this computer; this one takes its place
+        except lock.Held:  # another worker of this computer; this one takes its place
             stopped.wait(POLL)
     return 0
 

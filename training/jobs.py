@@ -27,6 +27,7 @@ from training.disk import DiskFull
 from training.finish import finish
 from training.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
 from training.hopeless import Watch
+from training.lock import Held, hold
 from training.manifest import COLUMNS, InvalidData, Manifest
 from training.ranks import joined
 from training.request import Places, Request
@@ -57,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     if given.wait and sys.stdin.readline().strip() != GO:
         return 1
     try:
-        with process.alone(given.folder / LOCK):
+        with hold(given.folder / LOCK):
             result = attempt(given.folder, Places(given.data_dir, given.bundled), given.attempt)
             return _leave(given.folder, result)
-    except process.Taken:
+    except Held:
         print("Another process works on this run.")
         return 1
 

@@ -8,12 +8,11 @@ import os
 import platform
 import signal
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -89,6 +88,11 @@ def step_back() -> None:
         psutil.Process().nice(LOWEST)
 
 
+def half_the_cores() -> int:
+    """How many threads a trainer takes, so that some of the processor stays free."""
+    return max(1, (psutil.cpu_count() or 1) // 2)
+
+
 def killed_for_memory() -> int:
     """How often the system has ended a process because memory ran out, as far as it says."""
     try:
@@ -98,23 +102,15 @@ def killed_for_memory() -> int:
         return 0
 
 
-class Taken(Exception):
-    """Another process holds this lock."""
+def most_memory() -> int:
+    """The most bytes of memory that this process has held."""
+    info = psutil.Process().memory_info()
+    if WINDOWS:
+        return int(info.peak_wset)
+    import resource  # which Windows lacks
 
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Holds a lock that ends with the process, however that ends; Taken if another has it.
-
-    SQLite's own locking, because it works on every system.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise Taken(path.name) from error
-        yield
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most) * (1024 if LINUX else 1)
 
 
 def taken(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import ended, guard, runform, running, runs, saves, serving
+from pages.components import ended, estimating, guard, runform, running, runs, saves, serving
 from records import accounts, jobs
 from records.actors import ADMIN, Actor
 from records.jobs import Job
@@ -36,7 +36,14 @@ def new(actor: Actor, *, busy: bool) -> None:
     again = st.session_state.get(ended.AGAIN)
     with st.expander("New run", expanded=not busy or bool(again)):
         request = runform.ask(there)
-        if st.button("Start", type="primary", disabled=request is None) and request:
+        with st.container(horizontal=True):
+            begin = st.button("Start", type="primary", disabled=request is None)
+            weigh = st.button("Estimate time, memory and disk", disabled=request is None)
+        if request and weigh:
+            estimating.measure(request)
+        if request:
+            estimating.show(request)
+        if request and begin:
             start(actor, request)
 
 
