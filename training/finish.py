@@ -9,9 +9,11 @@ from training.candidate import make_candidate
 from training.datasets import data_sets
 from training.folder import Reporter
 from training.loop import LAST
+from training.manifest import InvalidData
 from training.origin import start_card
 from training.request import IMAGENET, MODEL, Places, Request
 from training.run import Run
+from training.versus import NUMBERS, compare
 
 MODELS = "models"
 TRIES = 3  # versions, should other machines register candidates at the same moment
@@ -33,6 +35,7 @@ def finish(
                 run, folder, version=folder.name, about=about(request, places, init),
                 command="training run from the browser", init=init,
             )  # fmt: skip
+        _compare(run, folder, places, report)
         report.at("register")
         try:
             version = places.registry.register(folder)
@@ -44,6 +47,20 @@ def finish(
             (run.folder / LAST).unlink(missing_ok=True)  # nothing goes on from here
             return version
     raise InvalidModel("Other runs took every version that this one asked for. Resume it.")
+
+
+def _compare(run: Run, folder: Path, places: Places, report: Reporter) -> None:
+    """Measure the candidate beside the model in use; what cannot be compared is said in the log."""
+    if (folder / NUMBERS).exists():
+        return
+    report.at("compare")
+    try:
+        compare(
+            folder, places.registry.active(), run.table,
+            progress=lambda _, done, total: report.at("compare", done, total),
+        )  # fmt: skip
+    except (InvalidData, InvalidModel) as error:
+        report.say(f"Not compared with the model in use: {error}")
 
 
 def about(request: Request, places: Places, init: Path | None) -> Mapping[str, Any]:

@@ -59,18 +59,25 @@ class Reporter:
 
     def __call__(self, line: dict[str, Any]) -> None:
         """A line as the training loop logs it: to the log for people, and as progress."""
-        with suppress(OSError):  # a full disk; what must not be lost is written elsewhere
-            print(f"{time.strftime('%H:%M:%S')}  {sentence(line)}", flush=True)
+        self.say(sentence(line))
         match line["stage"]:
             case "epoch":
                 self.at("epoch", line["epoch"], line["epochs"], line["seconds_left"])
                 self._write(replace(self._now, images_per_second=line["images_per_second"]))
+            case "steps":
+                done = line["epoch"] - 1 + line["done"] / line["total"]
+                self.at("epoch", done, line["epochs"], line["seconds_left"])
             case "features":
                 self.at("features", line["done"], line["total"], line["seconds_left"])
             case "fold" | "trial" as part:
                 self._write(replace(self._now, part=min(line[part] + 1, self._now.parts)))
             case stage:
                 self.at(stage)
+
+    def say(self, text: str) -> None:
+        """A line for people alone."""
+        with suppress(OSError):  # a full disk; what must not be lost is written elsewhere
+            print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
 
     def at(
         self, stage: str, done: float = 0, total: float = 0, seconds_left: float | None = None

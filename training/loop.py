@@ -39,6 +39,7 @@ from training.step import Learner, new_optimizer, take
 LAST, BEST = "last.safetensors", "best.safetensors"
 WARM_UP = 0.05  # share of the steps with a rising learning rate
 SAVE_EVERY = 600.0  # seconds that a kill may cost at most, where an epoch takes longer
+TELL_EVERY = 10.0  # seconds between two words about an epoch that takes longer
 CHECK_EVERY = 16  # steps between two looks at the loss, for which a GPU has to be waited for
 
 Log = Callable[[dict[str, Any]], None]
@@ -94,6 +95,7 @@ def fit(
         _drop_lines(run / HISTORY, standing.epoch)
 
     alive = time.perf_counter() - standing.seconds
+    per_epoch = batches_per_epoch(train, config)
 
     def save(standing: Standing) -> None:
         if ranks.writes:
@@ -102,6 +104,15 @@ def fit(
             tensors |= module_tensors("average", learner.average)
             tensors |= optimizer_tensors(learner.optimizer)
             save_tensors(run / LAST, tensors, asdict(standing) | {"layout": vars(layout)})
+
+    def tell(standing: Standing) -> None:
+        done = standing.epoch + standing.batch / per_epoch
+        spent = time.perf_counter() - alive
+        log({
+            "stage": "steps", "epoch": standing.epoch + 1, "epochs": config.epochs,
+            "done": standing.batch, "total": per_epoch,
+            "seconds_left": spent / done * (config.epochs - done),
+        })  # fmt: skip
 
     for epoch in range(standing.epoch, config.epochs):
         started, before = time.perf_counter(), standing.photos
@@ -113,7 +124,7 @@ def fit(
                 begin=standing.batch, threads=_threads(ranks), ranks=ranks,
             )
         )  # fmt: skip
-        standing, whole = _epoch(learner, batches, config, standing, train, save, stop)
+        standing, whole = _epoch(learner, batches, config, standing, train, save, tell, stop)
         if not whole:
             save(standing)
             return False
@@ -151,12 +162,13 @@ def _epoch(
     standing: Standing,
     train: Lesions,
     save: Callable[[Standing], None],
+    tell: Callable[[Standing], None],
     stop: Callable[[], bool],
 ) -> tuple[Standing, bool]:
     """Learn from the rest of an epoch; False if stopped in it."""
     steps = config.epochs * batches_per_epoch(train, config)
     total = learner.log_prior.new_tensor(standing.loss, dtype=torch.float64)
-    saved = time.perf_counter()
+    saved = told = time.perf_counter()
     for batch in batches:
         if learner.ranks.any(stop()):
             return replace(standing, loss=_finite(total)), False
@@ -177,6 +189,9 @@ def _epoch(
             standing = replace(standing, loss=_finite(total))
             save(standing)
             saved = time.perf_counter()
+        if time.perf_counter() - told > TELL_EVERY:
+            tell(standing)
+            told = time.perf_counter()
     return replace(standing, loss=_finite(total)), True
 
 

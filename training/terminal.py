@@ -62,6 +62,11 @@ def sentence(line: dict[str, Any]) -> str:
                 f"{line['waiting_for_photos']:.0%} of the time, "
                 f"{line['seconds_left'] / 60:.0f} min left"
             )
+        case "steps":
+            return (
+                f"epoch {line['epoch']}/{line['epochs']}: step {line['done']} of {line['total']}, "
+                f"{line['seconds_left'] / 60:.0f} min left"
+            )
         case "fold":
             photos = line["single_photos"]
             return (

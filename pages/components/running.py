@@ -115,7 +115,8 @@ def words(job: Job, now: Progress) -> str:
         )
     stage = SAME_STAGE.get(now.stage, now.stage)
     if stage == "epoch":
-        parts.append(f"epoch {now.done:.0f} of {now.total:.0f}")
+        at_work = min(int(now.done) + 1, int(now.total))
+        parts.append(f"epoch {at_work} of {now.total:.0f}")
     elif now.total:
         parts.append(f"{STAGES[stage].lower()}, {now.done:,.0f} of {now.total:,.0f}")
     else:

@@ -101,7 +101,7 @@ def at_work() -> tuple[Job, leases.Lease, Path]:
     line = {"epochs": 20, "loss": 1.2, "log_loss": 1.1, "balanced_accuracy": 0.5}
     history = [json.dumps({**line, "epoch": epoch}) for epoch in range(1, 13)]
     (folder / HISTORY).write_text("\n".join(history) + '\n{"half')
-    now = Progress("epoch", 12, 20, seconds_left=480, images_per_second=61)
+    now = Progress("epoch", 11.5, 20, seconds_left=480, images_per_second=61)
     (folder / PROGRESS).write_text(json.dumps(dataclasses.asdict(now)))
     (folder / LOG).write_text("14:02:11  epoch 12/20\n")
     return job, lease, folder
