@@ -8,7 +8,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import random
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,17 @@ def times() -> Callable[[int, int], int]:
     """Chooses a repetition count: `times(quick, full)` is quick, or full when SKIN_SOAK=1."""
     soak = os.environ.get("SKIN_SOAK") == "1"
     return lambda quick, full: full if soak else quick
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own, one megabyte large."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.name == "nt" or os.geteuid() != 0:
+        pytest.skip("only root can make a small disk")
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

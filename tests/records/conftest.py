@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,17 +124,3 @@ def sqlite_clinic(sqlite_url: str, store: Store, clock: Clock) -> Iterator[Clini
     opened = open_database(sqlite_url, clock=clock)
     yield Clinic(opened, store, clock)
     opened.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of its own, one megabyte large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.name == "nt" or os.geteuid() != 0:
-        pytest.skip("only root can make a small disk")
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -1,0 +1,257 @@
+"""The trainer's process: what it makes of a request, and what it says when it cannot go on."""
+
+import datetime
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from skinmodel.diagnoses import CODES
+from tests.conftest import ROOT
+from tests.tiny import save_tiny_model
+from tests.training.conftest import Layout
+from training import imagenet, jobs
+from training.datasets import write_data_set
+from training.estimate import Estimate, estimate
+from training.folder import LOCK, Result, read_history, read_progress, whereabouts, write_request
+from training.lock import hold
+from training.manifest import read_isic
+from training.request import Places, Request
+
+HEAD = {"learns": "head", "views": 1, "epochs": 2, "batch": 16, "learning_rate": 5e-3}
+WHOLE = {
+    "learns": "all", "epochs": 2, "batch": 16, "sizes": [[1.0, 24]], "learning_rate": 1e-2,
+    "preparation": {"size": 24, "scale": 48},
+    "model": {"backbone": "conv", "filters": [4, 8], "lstm_units": 8},
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.evaluate.RESAMPLES", 5)
+
+
+@pytest.fixture
+def places(tmp_path: Path, isic: Layout) -> Places:
+    """A clinic with one data set and one tiny model."""
+    save_tiny_model(tmp_path / "models", "1.0")
+    found = Places(tmp_path / "data", tmp_path / "models")
+    bring(found, read_isic(isic.folder).table)
+    return found
+
+
+def bring(places: Places, table: pd.DataFrame, name: str = "toys") -> None:
+    folder = places.data_sets / name
+    folder.mkdir(parents=True, exist_ok=True)
+    write_data_set(folder, table, name="Toys", kind="folder", created_on=datetime.date(2025, 3, 12))
+
+
+def carry_out(places: Places, settings: dict[str, Any], **more: Any) -> tuple[Path, Result]:
+    start = "nothing" if settings["learns"] == "all" else "model"
+    asked = {"kind": "fit", "start": start, "version": "1.0" if start == "model" else "", **more}
+    request = Request(data=("toys",), settings=settings, **asked)
+    folder = places.run("a-run")
+    write_request(folder, request.to_dict())
+    return folder, jobs.attempt(folder, places, 1)
+
+
+def test_a_whole_network_becomes_a_candidate_that_nobody_uses(places: Places) -> None:
+    folder, result = carry_out(places, WHOLE)
+    assert result == Result(1, "done", version="1.1")
+    assert places.registry.versions() == ("1.0", "1.1") and places.registry.active().name == "1.0"
+    card = places.registry.folder("1.1") / "card.json"
+    assert "Toys: 130 photos" in card.read_text() and str(places.data_dir) not in card.read_text()
+    assert (places.registry.folder("1.1") / "comparison.json").exists()
+    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.1")
+
+
+def test_folds_and_trials_are_carried_out_and_make_no_candidate(places: Places) -> None:
+    one_epoch = {**HEAD, "epochs": 1}
+    folder, result = carry_out(places, one_epoch, kind="cross-validate", folds=2)
+    assert result == Result(1, "done") and (folder / "cross-validation.json").exists()
+    assert read_progress(folder).parts == 2 and len(read_history(folder)) == 1
+    shutil.rmtree(folder)
+    folder, result = carry_out(places, one_epoch, kind="tune", trials=2)
+    assert result == Result(1, "done") and (folder / "best.json").exists()
+    assert places.registry.versions() == ("1.0",)
+
+
+def test_a_run_goes_on_with_the_photos_it_began_with(places: Places, isic: Layout) -> None:
+    folder, _ = carry_out(places, {**HEAD, "epochs": 1})
+    before = (folder / "manifest.csv").read_text()
+    shutil.rmtree(places.data_sets)
+    (folder / "history.jsonl").unlink()
+    assert jobs.attempt(folder, places, 2).state == "done"
+    assert (folder / "manifest.csv").read_text() == before
+
+
+def test_a_run_without_its_data_or_its_start_says_so(places: Places) -> None:
+    _, result = carry_out(places, HEAD, version="0.9")
+    assert result == Result(1, "failed", "There is no model '0.9'.")
+    shutil.rmtree(places.data_sets)
+    _, result = carry_out(places, HEAD)
+    assert result == Result(1, "failed", "There is no data set toys any more.")
+
+
+def test_a_diagnosis_without_validation_lesions_is_named(places: Places, isic: Layout) -> None:
+    table = read_isic(isic.folder).table
+    bring(places, table[table["diagnosis"] != "VASC"])
+    _, result = carry_out(places, HEAD)
+    assert result.state == "failed" and "No lesion of VASC falls into the train" in result.reason
+
+
+def test_a_loss_that_is_no_number_ends_the_run(places: Places) -> None:
+    _, result = carry_out(places, {**WHOLE, "learning_rate": 1e30})
+    assert result.state == "failed" and "A lower learning rate may help" in result.reason
+    assert places.registry.versions() == ("1.0",)
+
+
+def test_labels_that_mean_nothing_end_the_run(places: Places, isic: Layout) -> None:
+    table = read_isic(isic.folder).table
+    lesions = table["lesion"].drop_duplicates()
+    drawn = lesions.sample(frac=1, random_state=1).to_numpy()
+    codes = {lesion: CODES[place % 8] for place, lesion in enumerate(drawn)}
+    bring(places, table.assign(diagnosis=table["lesion"].map(codes)))
+    settings = {**WHOLE, "epochs": 8, "learning_rate": 1e-7}
+    folder, result = carry_out(places, settings)
+    if "No lesion of" in result.reason:
+        pytest.fail(result.reason)
+    assert result.state == "failed" and "no better than guessing" in result.reason
+    assert len(read_history(folder)) < 8
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [(WHOLE, "with a batch of 16 photos. Run again with a smaller batch, for example 8"),
+     (HEAD, "Free some on the server")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ],
+    ids=["Python", "CUDA", "PyTorch", "the system"],
+)
+def test_memory_that_runs_out_is_said_in_plain_words(
+    places: Places, monkeypatch: pytest.MonkeyPatch, error: Exception, settings, sentence: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(jobs, "train", fail)
+    _, result = carry_out(places, settings)
+    assert result.state == "interrupted" and sentence in result.reason
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["checkpoint", "history", "log", "card"])
+def test_a_full_disk_interrupts_and_the_run_goes_on_later(
+    places: Places, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    with monkeypatch.context() as patch:
+        if where == "checkpoint":
+            patch.setattr("training.checkpoint.save_file", full)
+        elif where == "history":
+            patch.setattr("training.disk.os.fsync", full)
+        elif where == "card":
+            patch.setattr("skinmodel.weights._write", full)
+        else:
+            patch.setattr("builtins.print", full)
+        folder, result = carry_out(places, HEAD)
+    if where == "log":  # what people read is not worth a run
+        assert result.state == "done"
+        return
+    assert result.state == "interrupted" and result.reason.startswith("Disk full")
+    assert places.registry.versions() == ("1.0",)
+    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.1")
+    assert read_history(folder)[-1]["epoch"] == 2
+
+
+def test_the_last_words_of_a_run_find_room_on_a_full_disk(small_disk: Path, places: Places) -> None:
+    folder = small_disk / "run"
+    folder.mkdir()
+    jobs._spare(folder)
+    with (small_disk / "rest").open("wb") as rest:
+        rest.write(b"\0" * (64 << 10))
+        while True:
+            try:
+                rest.write(b"\0" * 4096)
+                rest.flush()
+            except OSError:
+                break
+    said = Result(1, "interrupted", "Disk full: 0.2 GB free, need 1.5 GB.")
+    assert jobs._leave(folder, said) == 0
+    assert jobs.read_result(folder, 1) == said
+
+
+def start(places: Places, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.jobs", str(folder), "--data-dir", str(places.data_dir),
+         "--bundled", str(places.bundled), "--wait"],
+        cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def test_a_trainer_begins_when_told_to_and_only_once(places: Places) -> None:
+    folder = places.run("a-run")
+    write_request(folder, Request("fit", ("toys",), version="1.0", settings=HEAD).to_dict())
+    silent, second = start(places, folder), start(places, folder)
+    with hold(folder / LOCK):
+        assert silent.communicate("", timeout=120)[0] == ""
+        assert second.communicate("go\n", timeout=120)[0] == "Another process works on this run.\n"
+    assert (silent.returncode, second.returncode) == (1, 1)
+    assert not (folder / "progress.json").exists()
+
+
+def test_where_a_run_is_said_in_words(tmp_path: Path) -> None:
+    said = {"features": "while computing features", "epoch": "at epoch 1", "?": "at epoch 1"}
+    for stage, words in said.items():
+        (tmp_path / "progress.json").write_text(f'{{"stage": "{stage}", "new": 1}}')
+        assert whereabouts(tmp_path) == words
+
+
+def test_imagenets_weights_are_fetched_once_and_their_lack_is_said(tmp_path: Path) -> None:
+    def offline(_: str) -> dict[str, torch.Tensor]:
+        raise OSError("Name or service not known")
+
+    with pytest.raises(jobs.InvalidConfig, match=r"Put them into weights in the data folder as"):
+        imagenet.weights_file("resnet18", tmp_path / "weights", source=offline)
+    made = imagenet.weights_file(
+        "resnet18", tmp_path / "weights", source=lambda _: {"fc.weight": torch.ones(2)}
+    )
+    assert imagenet.weights_file("resnet18", tmp_path / "weights", source=offline) == made
+    with pytest.raises(jobs.InvalidConfig, match="no weights for the backbone conv"):
+        imagenet.weights_file("conv", tmp_path, source=offline)
+
+
+def test_an_estimate_is_of_a_short_run_and_leaves_nothing(places: Places) -> None:
+    before = sorted(places.data_dir.rglob("*"))
+    for settings, start in ((HEAD, "model"), (WHOLE, "nothing")):
+        version = "1.0" if start == "model" else ""
+        request = Request("fit", ("toys",), start=start, version=version, settings=settings)
+        short = estimate(request, places)
+        assert 0 < short.seconds < 600 and short.memory > 50e6
+        assert 130 * 48 * 48 * 3 < short.disk < 50e6
+        assert "of disk" in short.sentence() and short.problems() == []
+        longer = Request(
+            "fit", ("toys",), start=start, version=version, settings={**settings, "epochs": 5000}
+        )
+        assert estimate(longer, places).seconds > 2 * short.seconds
+    assert sorted(places.data_dir.rglob("*")) == before
+    crowded = Estimate(60, 8 * 10**9, 10**9, 1_500_000_000, 200_000_000)
+    memory, disk = crowded.problems()
+    assert "needs 8.0 GB. A smaller batch" in memory
+    assert disk == "The disk has 0.2 GB free, and this run needs 1.5 GB."
