@@ -26,7 +26,7 @@ from records.leases import Held, Lease, Lost, Process
 from records.queue import open_queue
 from records.snapshot import keep_in
 from records.store import open_store
-from training import clinic, intake, lock, process
+from training import clinic, intake, process
 from training.disk import TrainingFailed
 from training.folder import LOCK, LOG, read_result, too_large, whereabouts, write_request
 from training.intake import Refused
@@ -266,9 +266,9 @@ class Worker:
         if not folder.exists():
             return
         try:
-            with lock.hold(folder / LOCK):
+            with process.alone(folder / LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
-        except lock.Held:
+        except process.Taken:
             pass  # its trainer has not ended yet
 
 
@@ -290,9 +290,9 @@ def main() -> int:
     place = loaded.data_dir / f"worker-{process.node().rpartition(' ')[2]}.lock"
     while not stopped.is_set():
         try:
-            with lock.hold(place):
+            with process.alone(place):
                 return work(loaded, stopped)
-        except lock.Held:  # another worker of this computer; this one takes its place
+        except process.Taken:  # another worker of this computer; this one takes its place
             stopped.wait(POLL)
     return 0
 

@@ -30,7 +30,6 @@ from tests.records.clinic import CLINIC, CODES, Clinic, Clock
 from training import process
 from training.datasets import data_sets
 from training.folder import CONFIG, HISTORY, Result, write_result
-from training.lock import hold
 from worker import Worker
 
 # A trainer that learns nothing but does what it is told, without the cost of importing PyTorch.
@@ -385,7 +384,7 @@ def test_the_files_of_a_deleted_run_go_once_its_trainer_has(
     one.run(job.id)
     jobs.delete(database, actor=CONSOLE, job_id=job.id)
     folder = loaded.data_dir / "runs" / job.id
-    with hold(folder / "run.lock"):
+    with process.alone(folder / "run.lock"):
         one.sweep()
         assert folder.exists()
     one.sweep()

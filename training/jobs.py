@@ -27,7 +27,6 @@ from training.disk import DiskFull
 from training.finish import finish
 from training.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
 from training.hopeless import Watch
-from training.lock import Held, hold
 from training.manifest import COLUMNS, InvalidData, Manifest
 from training.ranks import joined
 from training.request import Places, Request
@@ -58,10 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
     if given.wait and sys.stdin.readline().strip() != GO:
         return 1
     try:
-        with hold(given.folder / LOCK):
+        with process.alone(given.folder / LOCK):
             result = attempt(given.folder, Places(given.data_dir, given.bundled), given.attempt)
             return _leave(given.folder, result)
-    except Held:
+    except process.Taken:
         print("Another process works on this run.")
         return 1
 

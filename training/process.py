@@ -8,11 +8,12 @@ import os
 import platform
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -111,6 +112,25 @@ def most_memory() -> int:
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(most) * (1024 if LINUX else 1)
+
+
+class Taken(Exception):
+    """Another process holds this lock."""
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Holds a lock that ends with the process, however that ends; Taken if another has it.
+
+    SQLite's own locking, because it works on every system.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise Taken(path.name) from error
+        yield
 
 
 def taken(path: Path) -> bool:

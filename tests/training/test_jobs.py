@@ -27,7 +27,6 @@ from training.folder import (
     whereabouts,
     write_request,
 )
-from training.lock import hold
 from training.manifest import read_isic
 from training.request import Places, Request
 from training.splits import split_of
@@ -214,7 +213,7 @@ def test_a_trainer_begins_when_told_to_and_only_once(
     command = [str(folder), "--data-dir", str(places.data_dir), "--bundled", str(places.bundled)]
     for said in ("", "go\n"):
         monkeypatch.setattr(sys, "stdin", io.StringIO(said))
-        with hold(folder / LOCK):
+        with process.alone(folder / LOCK):
             assert jobs.main([*command, "--wait"]) == 1
     assert capsys.readouterr().out == "Another process works on this run.\n"
     assert not (folder / "progress.json").exists()
