@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from records import audit, lookup
@@ -18,6 +18,7 @@ from records.store import FileFault, Store
 from records.tables import (
     BlobRow,
     LesionRow,
+    OutlineRow,
     OverviewRow,
     PhotoRow,
     VisitRow,
@@ -76,7 +77,10 @@ class NewPhoto:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of a lesion. `fault` is a sentence if the original is missing or changed."""
+    """A photo of a lesion. `fault` is a sentence if the original is missing or changed.
+
+    `outline` is what a clinician drew on it, in upright pixels; empty where nobody has.
+    """
 
     id: str
     lesion_id: str
@@ -91,6 +95,7 @@ class Photo:
     warnings: tuple[str, ...]
     added_at: datetime.datetime
     fault: str
+    outline: tuple[tuple[float, float], ...] = ()
 
 
 def attach(
@@ -234,8 +239,9 @@ def fault_of(row: BlobRow) -> str:
 def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]:
     """Living photos as the values that pages get, in the order they were added."""
     rows = session.execute(
-        select(PhotoRow, BlobRow)
+        select(PhotoRow, BlobRow, OutlineRow)
         .join(BlobRow, PhotoRow.sha256 == BlobRow.sha256)
+        .outerjoin(OutlineRow, and_(OutlineRow.photo_id == PhotoRow.id, OutlineRow.current))
         .where(condition, PhotoRow.deleted_at.is_(None))
         .order_by(PhotoRow.position)
     )
@@ -254,6 +260,7 @@ def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]
             warnings=tuple(row.warnings),
             added_at=row.added_at,
             fault=fault_of(blob),
+            outline=tuple((x, y) for x, y in drawn.points) if drawn else (),
         )
-        for row, blob in rows
+        for row, blob, drawn in rows
     ]

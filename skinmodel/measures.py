@@ -107,6 +107,17 @@ def contour(outline: Outline) -> Array:
     return (_smooth_border(outline.mask) + 0.5) * unit + np.array([left, top])
 
 
+def corners(outline: Outline) -> Array:
+    """The border as a polygon with few points (N, 2), to be corrected by hand."""
+    border = contour(outline)
+    if not len(border):
+        return border
+    closed = border.astype(np.float32)[:, None]
+    return np.asarray(
+        cv2.approxPolyDP(closed, 0.004 * cv2.arcLength(closed, True), True)[:, 0], dtype=np.float64
+    )
+
+
 def _smooth_border(mask: Mask) -> Array:
     """The border as points (N, 2), of the mask blurred so that pixel steps do not count."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0)

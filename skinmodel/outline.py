@@ -95,16 +95,18 @@ def _sides(box: tuple[float, float], short: int, multiple: int) -> tuple[int, in
 def drawn_outline(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> Outline:
     """A person's polygon, in the pixels of an upright photo of that size (width, height).
 
-    It is certain by definition: what a person draws, a person answers for.
+    It is certain by definition: what a person draws, a person answers for. Of a polygon that
+    crosses itself the largest piece is taken, filled.
     """
     width, height = size
     rows, columns = _sides((height, width), MASK_SIDE, 1)
     # Centres of pixels lie at half integers, and OpenCV's fractions have four bits here.
     at = np.array(points) * (columns / width, rows / height) - 0.5
-    mask = np.zeros((rows, columns), dtype=np.uint8)
-    cv2.fillPoly(mask, [np.round(at * 16).astype(np.int32)], 1, shift=4)
+    filled = np.zeros((rows, columns), dtype=np.uint8)
+    cv2.fillPoly(filled, [np.round(at * 16).astype(np.int32)], 1, shift=4)
+    mask, _ = to_mask(filled.astype(np.float32))
     frame = (0.0, 0.0, float(width), float(height))
-    return Outline(mask.astype(bool), frame, 1.0, False, BY_HAND)
+    return Outline(mask, frame, 1.0, False, BY_HAND)
 
 
 def on_photo(outline: Outline, shape: tuple[int, int], ratio: float) -> Mask:

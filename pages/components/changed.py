@@ -87,7 +87,7 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
         changelist.quality(found.comparison),
         compare.errors(found),
         changelist.COLOURS_NOTE,
-        f"Outline model {found.outline_version}.",
+        found.outlined,
     )
     return [*said, Text(" ".join(fact for fact in facts if fact), "small")]
 

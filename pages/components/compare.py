@@ -6,7 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import aside, changelist, comparing, guard, pairs, serving, viewer
+from pages.components import (
+    aside,
+    changelist,
+    comparing,
+    guard,
+    outlining,
+    pairs,
+    serving,
+    viewer,
+)
 from pages.components.comparing import Compared
 from pages.components.pairs import Pair
 from pages.components.words import markdown
@@ -65,6 +74,7 @@ def show(page: LesionPage) -> None:
             width="stretch",
         )
         if found is not None:
+            outlining.offer(pair)
             return
         kept[key] = _work(model, pair, explained)
         while len(kept) > KEPT:
@@ -96,8 +106,8 @@ def _explained(page: LesionPage, pair: Pair) -> Assessment | None:
 
 
 def _key(model: OutlineModel, pair: Pair, explained: Assessment | None) -> str:
-    parts = pair.before.photo.id, pair.after.photo.id, model.sha256, explained and explained.id
-    return repr(parts)
+    shots = [(shot.photo.id, shot.photo.outline) for shot in (pair.before, pair.after)]
+    return repr((shots, model.sha256, explained and explained.id))
 
 
 def waiting(pair: Pair) -> dict[str, Any]:
@@ -153,7 +163,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
             f"{DISCLAIMER}.",
             *([quality] if quality else []),
             *([] if reasons else [errors(found), changelist.COLOURS_NOTE]),
-            f"Outline model {found.outline_version}.",
+            found.outlined,
         ],
         "hint": HINT_STEPS + HINT if pair.steps else HINT,
     }

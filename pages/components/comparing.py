@@ -17,6 +17,7 @@ from records import assessments, photos
 from records.actors import Actor
 from records.assessments import Assessment
 from records.database import Database
+from records.outlines import Points
 from records.photos import Photo
 from records.store import Store
 from skinmodel.changes import Repeatability
@@ -25,6 +26,7 @@ from skinmodel.decoder import Decoder
 from skinmodel.difference import difference
 from skinmodel.gradcam import scale_jointly
 from skinmodel.measures import contour
+from skinmodel.outline import BY_HAND
 from skinmodel.outline_bundle import OutlineModel
 
 HIGHEST = 25.0  # colour difference at the end of the map's scale
@@ -70,6 +72,19 @@ class Compared:
     heat_of: str
     outline_version: str
     known: Mapping[str, Repeatability]
+
+    @property
+    def outlined(self) -> str:
+        """Whose outlines were measured, in a sentence or two."""
+        text = f"Outline model {self.outline_version}."
+        hands = [side.examined.outline.version == BY_HAND for side in self.sides]
+        if not any(hands):
+            return text
+        which = "both photos" if all(hands) else ("the earlier photo", "the later photo")[hands[1]]
+        return (
+            f"{text} The outline of {which} was drawn by hand;"
+            " how well such outlines repeat was not measured."
+        )
 
 
 def reader(actor: Actor) -> Reader:
@@ -120,16 +135,25 @@ def compare(
 def examined(
     reader: Reader, model: OutlineModel, photo: Photo, picture: Image.Image | None = None
 ) -> Examined:
-    """A photo outlined and measured, once per server; it is read unless its picture is given."""
-    return _examined(photo.sha256, model.sha256, model, lambda: picture or reader.picture(photo))
+    """A photo outlined, by hand where somebody has, and measured; once per server.
+
+    It is read unless its picture is given.
+    """
+    return _examined(
+        photo.sha256, photo.outline, model.sha256, model, lambda: picture or reader.picture(photo)
+    )
 
 
 # What is erased is out of memory, too, within the hour.
 @st.cache_resource(show_spinner=False, max_entries=24, ttl=3600)
 def _examined(
-    sha256: str, model_sha256: str, _model: OutlineModel, _read: Callable[[], Image.Image]
+    sha256: str,
+    drawn: Points,
+    model_sha256: str,
+    _model: OutlineModel,
+    _read: Callable[[], Image.Image],
 ) -> Examined:
-    return examine(_model, _read())
+    return examine(_model, _read(), drawn)
 
 
 def _heat(

@@ -10,6 +10,7 @@ from pages.components.comparing import Reader
 from pages.components.pairs import Shot
 from records import comparability
 from records.errors import RecordError
+from records.outlines import Points
 from skinmodel.changes import Change
 from skinmodel.comparison import compare_photos, repeatability_of
 from skinmodel.images import InvalidImage
@@ -72,16 +73,18 @@ def _against(
     others = comparability.differences(reference.visit.fields, shot.visit.fields)
     if others:
         return (), " ".join((*others, comparability.WITHHELD))
-    return _changes(
-        reference.photo.sha256, shot.photo.sha256, model.sha256, reader, model, reference, shot
-    )
+    return _changes(_seen(reference), _seen(shot), model.sha256, reader, model, reference, shot)
+
+
+def _seen(shot: Shot) -> tuple[str, Points]:
+    return shot.photo.sha256, shot.photo.outline
 
 
 # Small values, kept where outlines are too large to be: a next visit costs itself alone.
 @st.cache_resource(show_spinner=False, max_entries=5000, ttl=3600)
 def _changes(
-    before: str,
-    after: str,
+    before: tuple[str, Points],
+    after: tuple[str, Points],
     model_sha256: str,
     _reader: Reader,
     _model: OutlineModel,

@@ -156,3 +156,54 @@ def test_on_a_phone_the_photo_comes_first_and_nothing_sticks_out(
         ".map((one) => one.getBoundingClientRect().right))"
     )
     assert widest <= 390
+
+
+def test_an_outline_is_corrected_by_hand_undone_saved_and_given_back(
+    page: Page, server: Server, lesion_id: str
+) -> None:
+    compare = opened(page, server, lesion_id)
+    area = compare.locator(".rows > div", has_text="Area").locator(".value")
+    before = area.inner_text()
+    page.get_by_role("button", name="Correct the outline of 2 Oct 2024").click()
+    dialog = page.get_by_role("dialog")
+    points = dialog.locator("circle")
+    points.first.wait_for()
+    count = points.count()
+    save = dialog.get_by_role("button", name="Save the outline")
+    expect(save).to_be_disabled()
+    undo = dialog.get_by_role("button", name="Undo", exact=True)
+
+    def x() -> float:
+        return float(points.first.get_attribute("cx") or "nan")
+
+    start = x()
+    points.first.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    assert x() == pytest.approx(start + 10)
+    page.keyboard.press("Control+z")
+    assert x() == start
+    expect(undo).to_be_disabled()
+    page.keyboard.press("+")
+    expect(points).to_have_count(count + 1)
+    page.keyboard.press("Delete")
+    expect(points).to_have_count(count)
+    # A point on the lower half is dragged well into the skin: the lesion is larger.
+    box = points.nth(count // 2).bounding_box()
+    stage = dialog.locator("svg[role=group]").bounding_box()
+    assert box and stage
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 30, stage["y"] + stage["height"] - 30, steps=4)
+    page.mouse.up()
+    save.click()
+    dialog.wait_for(state="hidden")
+    page.wait_for_selector(READY)
+    expect(area).not_to_have_text(before)
+    facts = compare.locator(".facts")
+    expect(facts).to_contain_text("The outline of the later photo was drawn by hand")
+    page.get_by_role("button", name="Correct the outline of 2 Oct 2024").click()
+    expect(dialog.get_by_text("Drawn by")).to_be_visible()
+    dialog.get_by_role("button", name="Use the program's outline").click()
+    dialog.wait_for(state="hidden")
+    page.wait_for_selector(READY)
+    expect(area).to_have_text(before)
