@@ -165,9 +165,8 @@ def inspect(
             leaking = {i for i, j in near if sides[j] not in ("", split["split"].iloc[i])}
             if leaking:
                 foreign.append(
-                    f"{counted(len(leaking), 'photo')} look like one of {other.name} that would be"
-                    " on another side of the split: used together, the test would look better than"
-                    " it is."
+                    f"{counted(len(leaking), 'photo')} with a look-alike in {other.name} on another"
+                    " side of the split: used together, the test would look better than it is."
                 )
     lesions = split.groupby("diagnosis")["lesion"].nunique()
     per_lesion = split.groupby("lesion").size()
@@ -229,10 +228,11 @@ def _warnings(
     if few := [f"{code} {n}" for code, n in counts.items() if 0 < n < FEW]:
         warnings.append(f"Fewer than {FEW} lesions of {', '.join(few)}.")
     if mixed := [one for one in strange if one.diagnoses[0] != one.diagnoses[1]]:
-        warnings.append(f"{len(mixed)} pairs of photos look the same and have different diagnoses.")
+        what = counted(len(mixed), "pair")
+        warnings.append(f"{what} of photos with different diagnoses: the two look the same.")
     if leaks:
         warnings.append(
-            f"{counted(len(leaks), 'pair')} of photos look the same and would be on two sides of"
+            f"{counted(len(leaks), 'pair')} of photos that look the same would be on two sides of"
             " the split, such as training and test: the test would look better than it is."
         )
     return warnings
