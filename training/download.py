@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from email.message import Message
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 File = tuple[str, int, str]
 Progress = Callable[..., None]
+Told = Callable[[int, int], None]  # bytes of a file that are there, and of the whole file or 0
 
 
 class DownloadFailed(Exception):
@@ -58,16 +60,17 @@ def fetch(
     `report(stage, bytes done, bytes of all, "bytes")` may raise to stop; what was fetched stays,
     and the next call goes on from there. DownloadFailed names what is wrong.
     """
-    total = sum(size for _, size, _ in files)
     before = 0
-    for address, size, digest in files:
+    for place, (address, size, digest) in enumerate(files):
         target = folder / urlsplit(address).path.rpartition("/")[2]
         if not target.exists():
             part = target.with_name(target.name + PART)
             room(folder, size - (part.stat().st_size if part.exists() else 0))
 
-            def told(done: int, before: int = before) -> None:
-                report("downloading", before + done, max(total, before + done), "bytes")
+            rest = sum(size for _, size, _ in files[place + 1 :])
+
+            def told(done: int, whole: int, before: int = before, rest: int = rest) -> None:
+                report("downloading", before + done, before + max(whole, done) + rest, "bytes")
 
             _whole(address, target, size, digest, told, patience, pause)
         before += target.stat().st_size
@@ -87,7 +90,7 @@ def _whole(
     target: Path,
     size: int,
     digest: str,
-    told: Callable[[int], None],
+    told: Told,
     patience: float,
     pause: float,
 ) -> None:
@@ -109,7 +112,8 @@ def _whole(
                     f"{target.name} cannot be fetched: {error} What arrived is kept; it goes on"
                     " from there."
                 ) from error
-        _wait(min(pause * 2**idle, LONGEST_PAUSE), told, had)
+        whole = size or _read_version(part)[1]
+        _wait(min(pause * 2**idle, LONGEST_PAUSE), partial(told, had, whole))
     if digest and (found := sha256(part)) != digest.lower():
         _forget(part)
         raise DownloadFailed(
@@ -120,16 +124,14 @@ def _whole(
     os.replace(part, target)
 
 
-def _wait(seconds: float, told: Callable[[int], None], done: int) -> None:
+def _wait(seconds: float, told: Callable[[], None]) -> None:
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        told(done)
+        told()
         time.sleep(min(left, 0.5))
 
 
-def _go_on(
-    address: str, part: Path, size: int, told: Callable[[int], None], patience: float
-) -> None:
+def _go_on(address: str, part: Path, size: int, told: Told, patience: float) -> None:
     """One connection; returns when the file is whole. _Cut, _Changed, DownloadFailed."""
     have = part.stat().st_size if part.exists() else 0
     mark, expected = _read_version(part)
@@ -154,7 +156,7 @@ def _go_on(
             with part.open("ab" if start else "wb") as file:
                 if start != file.seek(0, os.SEEK_END):
                     raise _Changed("the part here has changed.")
-                _copy(answer, file.write, start, told)
+                _copy(answer, file.write, start, size or total, told)
                 file.flush()
                 os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
@@ -184,13 +186,14 @@ def _copy(
     answer: http.client.HTTPResponse,
     write: Callable[[bytes], int],
     start: int,
-    told: Callable[[int], None],
+    whole: int,
+    told: Told,
 ) -> None:
     done = start
     while data := answer.read1(CHUNK):
         done += len(data)
         write(data)
-        told(done)
+        told(done, whole)
 
 
 def _total(headers: Message, start: int, status: int) -> int:

@@ -122,19 +122,24 @@ def take_prints(
 
 
 def _copies(table: pd.DataFrame, prints: pd.DataFrame) -> tuple[list[str], list[str], bool]:
-    """Sentences about the same file under two ids, the later ids, and whether diagnoses differ."""
-    known = prints.merge(table[["image", "diagnosis"]], on="image")
-    known["copies"] = known.groupby("sha256")["diagnosis"].transform("nunique")
+    """Sentences about the same file under two ids, the later ids, and whether diagnoses differ.
+
+    Copies within one lesion do no harm: they stay on one side.
+    """
+    known = prints.merge(table[["image", "diagnosis", "lesion"]], on="image")
+    files = known.groupby("sha256")
+    diagnoses, lesions = (files[name].transform("nunique") for name in ("diagnosis", "lesion"))
     problems = []
-    if len(conflicting := known[known["copies"] > 1]):
+    if len(conflicting := known[diagnoses > 1]):
         problems.append(
             f"{counted(len(conflicting), 'photo')} are the same file under two diagnoses:"
             f" {some(list(conflicting['image']))}."
         )
-    again = known[known["sha256"].duplicated() & (known["copies"] == 1)]
+    again = known[known["sha256"].duplicated() & (diagnoses == 1) & (lesions > 1)]
     if len(again):
         problems.append(
-            f"Copies of another file: {counted(len(again), 'photo')}, {some(list(again['image']))}."
+            f"Copies of another lesion's file: {counted(len(again), 'photo')},"
+            f" {some(list(again['image']))}."
         )
     return problems, list(again["image"]), bool(len(conflicting))
 

@@ -18,7 +18,7 @@ from training.datasets import DataSet
 from training.inspection import Inspection, Pair
 from training.manifest import InvalidData
 
-SHEET, COLUMNS = 24, 8  # photos of a contact sheet, and of a row in it
+SHEET, COLUMNS = 24, 4  # photos of a contact sheet, and of a row in it
 TILE = (150, 112)  # pixels
 TWINS = 6  # pairs shown at a time
 BAR = 26  # pixels of a chart's height for each bar
@@ -149,11 +149,14 @@ def _photos(data: DataSet, report: Inspection) -> None:
         st.warning(str(error))
         return
     paths = list(table["path"][table["diagnosis"] == code])[start : start + SHEET]
-    st.image(
-        sheet(tuple(paths), data.created_on.isoformat()),
-        width="stretch",
-        alt=f"{count(len(paths), 'photo')} of {diagnosis(code).name.lower()}",
-    )
+    halves = (paths[: SHEET // 2], paths[SHEET // 2 :])
+    for column, half in zip(st.columns(2), halves, strict=True):  # below each other on a telephone
+        if half:
+            column.image(
+                sheet(tuple(half), data.created_on.isoformat()),
+                width="stretch",
+                alt=f"{count(len(half), 'photo')} of {diagnosis(code).name.lower()}",
+            )
 
 
 # What is erased is out of memory, too, within the hour.

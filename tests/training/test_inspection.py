@@ -12,9 +12,9 @@ from PIL import Image, ImageEnhance
 from skinmodel.drawn import draw_series
 from tests.training.test_datasets import TODAY, rows
 from training.datasets import FINGERPRINTS, write_data_set
-from training.inspection import REPORT, Inspection, inspect
+from training.inspection import REPORT, Inspection, inspect, take_prints
 from training.likeness import SIZE, alike, look_of
-from training.manifest import read_isic
+from training.manifest import InvalidData, read_isic
 from training.splits import split_of
 
 
@@ -74,6 +74,32 @@ def test_real_copies_are_found_among_real_photos(real_data: Path) -> None:
     assert len(found & {(n, n) for n in range(len(looks))}) >= 0.98 * len(looks)
     lesions = list(table["lesion"])
     assert all(lesions[i] == lesions[j] for i, j in found)
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence", "rows_offered"),
+    [
+        ({"lesion": "A"}, "", 0),
+        ({"lesion": "B"}, "Copies of another lesion's file: 1 photo, 1.", 1),
+        ({"lesion": "B", "diagnosis": "MEL"}, "2 photos are the same file under two diagnoses", 0),
+    ],
+)
+def test_the_same_file_twice(tmp_path: Path, other, sentence: str, rows_offered: int) -> None:
+    for name in ("0", "1"):
+        (tmp_path / name).write_bytes(b"the same")
+    table = rows({"image": "0", "lesion": "A"}, {"image": "1", **other})
+    table["path"] = [str(tmp_path / name) for name in table["image"]]
+
+    def take() -> pd.DataFrame:
+        return take_prints(table, lambda data, name: noise(0), lambda *_: None)
+
+    if not sentence:
+        assert len(take()) == 2
+        return
+    with pytest.raises(InvalidData) as caught:
+        take()
+    assert sentence in str(caught.value)
+    assert len(caught.value.rows) == rows_offered
 
 
 def test_counts() -> None:
