@@ -54,10 +54,10 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         assessments.show(page)
-        similar.show(page)
     with right:
         confirming.show(page)
         planning.show(page.lesion, page.plans)
+    similar.show(page)
     history.show(actor, page)
     with comparison:  # last, so that all else stands there while it is made
         compare.show(page)

@@ -59,15 +59,17 @@ def ask(lesion_id: str) -> None:
         )
     else:
         st.caption("Whose lesion it is stands in the file. Keep it where patients' data may be.")
-    if st.button("Prepare", type="primary", key="export-prepare"):
-        st.session_state.pop(MADE, None)
-        bar = st.progress(0.0, "Reading the lesion")
+    of, made = st.session_state.get(MADE, ("", None))
+    if made and (of, made.kind) != (lesion_id, kind):
+        made = None
+    place = st.empty()
+    if made is None and place.button("Prepare", type="primary", key="export-prepare"):
+        bar = place.progress(0.0, "Reading the lesion")
         made = saves.attempt(lambda: make(lesion_id, kind, bar.progress))
-        bar.empty()
+        place.empty()
         if made:
             st.session_state[MADE] = (lesion_id, made)
-    of, made = st.session_state.get(MADE, ("", None))
-    if made is None or (of, made.kind) != (lesion_id, kind):
+    if made is None:
         return
     for problem in made.problems:
         st.warning(problem)

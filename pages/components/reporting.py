@@ -42,15 +42,17 @@ def ask(lesion_id: str, *, named: bool, visits: int) -> None:
     if visits > MOST:
         st.caption(f"Photos of the first and the {MOST - 1} newest visits are shown.")
     with_name = named and st.checkbox("With the patient's name", key="report-name")
-    if st.button("Prepare", type="primary", key="report-prepare"):
-        st.session_state.pop(MADE, None)
-        bar = st.progress(0.0, "Reading the lesion")
+    of, made = st.session_state.get(MADE, ("", None))
+    if of != (lesion_id, with_name):
+        made = None
+    place = st.empty()
+    if made is None and place.button("Prepare", type="primary", key="report-prepare"):
+        bar = place.progress(0.0, "Reading the lesion")
         made = saves.attempt(lambda: prepare(lesion_id, with_name=with_name, progress=bar.progress))
-        bar.empty()
+        place.empty()
         if made:
-            st.session_state[MADE] = (lesion_id, with_name, made)
-    of, name_in_it, made = st.session_state.get(MADE, ("", False, None))
-    if made is None or (of, name_in_it) != (lesion_id, with_name):
+            st.session_state[MADE] = ((lesion_id, with_name), made)
+    if made is None:
         return
     st.download_button(
         f"Download ({len(made.pdf) / 1e6:.1f} MB)",

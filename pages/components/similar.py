@@ -68,8 +68,10 @@ def show(page: LesionPage) -> None:
     key = (model.sha256, page.lesion.id, tuple(photo.id for photo in photos))
     kept = st.session_state.get(KEPT)
     if kept is None or kept[0] != key:
-        if not st.button("Find similar cases", icon=":material/search:"):
+        place = st.empty()
+        if not place.button("Find similar cases", icon=":material/search:"):
             return
+        place.empty()
         kept = (key, _search(model, page))
         st.session_state[KEPT] = kept
     found: Found = kept[1]
