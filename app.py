@@ -31,7 +31,7 @@ from streamlit.runtime import Runtime
 import settings
 from pages import components
 from pages.components import serving
-from records import links
+from records import links, upkeep
 from records.errors import RecordError
 from signin.door import Door, routes
 from signin.gate import Gate
@@ -126,7 +126,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     gc.freeze()
     await to_thread.run_sync(welcome)
     try:
-        with process.kept(WORKER, settings.ROOT) if limits.worker else nullcontext():
+        with (
+            process.kept(WORKER, settings.ROOT) if limits.worker else nullcontext(),
+            upkeep.kept(serving.upkeep()),
+        ):
             yield {}
     finally:
         serving.decoder().close()

@@ -30,6 +30,7 @@ if ADMIN in roles:
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
         st.Page("admin/casemix.py", title="Case mix"),
         st.Page("admin/preferences.py", title="Preferences"),
+        st.Page("admin/backups.py", title="Backups"),
         st.Page("admin/audit.py", title="Audit log"),
     ]
 pages += [st.Page("clinic/model.py", title="Model")]

@@ -19,7 +19,7 @@ from records.errors import DiskFull, RecordError
 from records.photos import PhotoUnusable
 from records.store import NO_SPACE, Store
 from records.stripping import strip
-from records.tables import LesionRow, PatientRow
+from records.tables import LesionRow
 
 DICOM = "application/dicom"
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", DICOM: ".dcm"}
@@ -109,13 +109,7 @@ def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
     """The random id of the patient with this clinic's id; NotFound. Deleted ones are found too."""
     actor.require(CLINICIAN)
     with database.read() as session:
-        known = session.scalar(
-            select(PatientRow.id)
-            .where(PatientRow.clinic_key == patients.key(clinic_id))
-            .order_by(PatientRow.deleted_at.is_not(None))
-            .limit(1)
-        )
-        return known or lookup.patient(session, clinic_id).id
+        return patients.find(session, clinic_id) or lookup.patient(session, clinic_id).id
 
 
 def plain(value: Any) -> Any:

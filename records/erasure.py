@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from records import audit, deletion
+from records import audit, deletion, patients
 from records.actors import ADMIN, Actor
 from records.backup import ERASED
 from records.database import Database
@@ -110,6 +110,19 @@ def erase(
     return Erased(
         removed, len(files) - removed, tuple(manifests), tuple(sorted(models)), tuple(left)
     )
+
+
+def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
+    """The random id of the patient with this clinic's id, deleted or not; NotFound.
+
+    Tells no more than that there is one.
+    """
+    actor.require(ADMIN)
+    with database.read() as session:
+        found = patients.find(session, clinic_id)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _belongings(session: Session, patient_id: str) -> tuple[set[str], set[str]]:

@@ -184,6 +184,16 @@ def key(clinic_id: str) -> str:
     return folded(clinic_id)[:300]
 
 
+def find(session: Session, clinic_id: str) -> str | None:
+    """The random id of the patient with a clinic's id, a living one rather than a deleted one."""
+    return session.scalar(
+        select(PatientRow.id)
+        .where(PatientRow.clinic_key == key(clinic_id))
+        .order_by(PatientRow.deleted_at.is_not(None))
+        .limit(1)
+    )
+
+
 def read_patient(row: PatientRow) -> Patient:
     """A row as the value that pages get."""
     return _patient(row)

@@ -93,7 +93,7 @@ def restore(
         target = f"sqlite:///{fresh}"
     database = connect(target)
     try:
-        _fill(database, data, revision)
+        fill(database, data, revision)
     finally:
         database.close()
     database = open_database(target)
@@ -116,7 +116,8 @@ def restore(
     return Restored(made_at, patients, restored, missing, again, aside)
 
 
-def _fill(database: Database, data: bytes, revision: str) -> None:
+def fill(database: Database, data: bytes, revision: str) -> None:
+    """Loads a backup's rows into an empty database; RecordError if it is not empty."""
     writing = database.engine.execution_options(begin="BEGIN IMMEDIATE")
     with translated(), writing.begin() as connection:
         _refuse_rows(connection)

@@ -15,6 +15,7 @@ from records.database import Database
 from records.schema import open_database
 from records.snapshot import keep_in
 from records.store import Store, open_store
+from records.upkeep import Upkeep
 from skinmodel import casemix
 from skinmodel.bundle import Model, load_model
 from skinmodel.casemix import CaseMix
@@ -132,6 +133,18 @@ def _store(url: str) -> Store:
 def datasets() -> Path:
     """The folder of the data sets."""
     return settings.load().data_dir / "datasets"
+
+
+@st.cache_resource(show_spinner=False)
+def upkeep() -> Upkeep:
+    """What is due by itself: backups and tidying."""
+    found = settings.load()
+    return Upkeep(
+        database=database,
+        store=store,
+        to=found.backups_url,
+        passphrase=found.backup_passphrase,
+    )
 
 
 def release(files: Iterable[UploadedFile]) -> None:

@@ -49,7 +49,6 @@ class Found:
     """Neighbours by the data they are from; `problem` says why there are none."""
 
     groups: tuple[tuple[Index, tuple[Neighbour, ...]], ...] = ()
-    own: Mapping[str, ConfirmedCase] | None = None
     problem: str = ""
 
 
@@ -82,8 +81,14 @@ def show(page: LesionPage) -> None:
             st.rerun(scope="fragment")
         return
     st.caption(WHY)
+    # Asked anew each time: a case that was deleted or erased meanwhile is none any more.
+    own = precedents.get(
+        serving.database(),
+        actor=guard.require(CLINICIAN).actor,
+        lesion_ids=[one.case.key for one in found.groups[0][1]],
+    )
     for index, near in found.groups:
-        _group(page, index, near, found.own or {})
+        _group(page, index, near, own)
     for sentence in indices.others(model)[1]:
         st.caption(markdown(sentence))
 
@@ -96,6 +101,7 @@ def _group(
 ) -> None:
     """The cases of one source, side by side."""
     clinic = index.name == indices.CLINIC
+    near = tuple(one for one in near if not clinic or one.case.key in own)
     total = count(len(index.cases), "confirmed lesion")
     st.markdown(f"**{markdown(index.name)}**, among {total}")
     if not near:
@@ -104,7 +110,7 @@ def _group(
     with st.container(horizontal=True, gap="medium"):
         for one in near:
             with st.container(width=WIDTH, gap="xsmall"):
-                if clinic and one.case.key in own:
+                if clinic:
                     _own(page, own[one.case.key])
                 else:
                     _foreign(one)
@@ -179,10 +185,6 @@ def search(model: Model, page: LesionPage, reader: Reader, report: indices.Repor
     clinic, now = indices.clinic(model, reader, report, without=page.lesion.id)
     gone = {case.key for case in clinic.cases if case.key not in now}
     near = clinic.nearest(vector, without={page.lesion.id, *gone})
-    own = precedents.get(
-        reader.database, actor=reader.actor, lesion_ids=[one.case.key for one in near]
-    )
-    near = tuple(one for one in near if one.case.key in own)
     others = [(index, index.nearest(vector)) for index in indices.others(model)[0]]
     report(1.0, "Done")
-    return Found(((clinic, near), *others), own)
+    return Found(((clinic, near), *others))

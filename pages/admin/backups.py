@@ -1,0 +1,181 @@
+"""Backups: the last, how often, could it be restored; and a patient taken away or erased."""
+
+import threading
+
+import streamlit as st
+
+from pages.components import departing, guard, saves, serving
+from pages.components.words import count, markdown
+from records import backup, preferences, rehearsal, upkeep, verification
+from records.actors import ADMIN, Actor
+from records.backup import Backup
+from records.errors import RecordError
+from records.preferences import BACKUP_HOURS
+from skinmodel.export import long_date
+
+SCHEDULES = {0: "Never", 6: "Every 6 hours", 12: "Every 12 hours", 24: "Every day", 168: "Weekly"}
+LOOK = 2.0  # seconds between two looks at a backup that is being made
+RESTORE = """
+To bring a backup back, stop DermTrace on the server and run there:
+
+```sh
+.venv/bin/python -m records restore {source}
+```
+
+The database that is there is put aside, not overwritten. Patients erased since are erased again.
+"""
+
+
+def page(actor: Actor) -> None:
+    """The state first, then what can be done about it."""
+    st.title("Backups", anchor=False)
+    with st.container(width=760):
+        state(actor)
+        schedule(actor)
+        check(actor)
+        st.subheader("Restore", anchor=False)
+        st.markdown(RESTORE.format(source=_plain_address()))
+    departing.show(actor)
+    earlier(actor)
+
+
+@st.fragment(run_every=LOOK)
+def state(actor: Actor) -> None:
+    """The last complete backup, what has failed since, and the button for one now."""
+    database = serving.database()
+    last = backup.last_success(database, actor=actor)
+    newest = next(iter(backup.history(database, actor=actor, limit=1)), None)
+    running = upkeep.running(database)
+    if last:
+        st.markdown(f"Last complete backup: **{_moment(last)}**. {last.sentence}")
+    else:
+        st.warning("There is no complete backup yet.")
+    if newest and not newest.ok and not running:
+        st.warning(f"The last try, on {_moment(newest)}, failed. {markdown(newest.sentence)}")
+    found = serving.limits()
+    sealed = (
+        "Backups are encrypted with the passphrase of the server's settings. Keep it elsewhere too:"
+        " without it nobody can open them."
+        if found.backup_passphrase
+        else "Backups are not encrypted. Set SKIN_BACKUP_PASSPHRASE on the server to encrypt them."
+    )
+    st.caption(f"Kept at {markdown(_plain_address())}. {sealed} Keep a copy on another machine.")
+    if running:
+        st.button("A backup is being made", disabled=True, icon=":material/hourglass_empty:")
+    elif st.button("Back up now", type="primary", icon=":material/backup:"):
+        who, ours = guard.require(ADMIN).actor, serving.upkeep()
+        threading.Thread(target=_make, args=(ours, who), name="backup", daemon=True).start()
+        st.caption("The backup has begun.")
+
+
+def _make(ours: upkeep.Upkeep, actor: Actor) -> None:
+    """Makes a backup; why one failed stands in the records, where the page reads it."""
+    try:
+        ours.back_up(actor)
+    except RecordError as error:
+        upkeep.log.error("%s", error)
+    except Exception:
+        upkeep.log.exception("A backup failed")
+
+
+def schedule(actor: Actor) -> None:
+    """How often a backup is made by itself."""
+    st.subheader("Schedule", anchor=False)
+    now = int(preferences.get(serving.database(), actor=actor, name=BACKUP_HOURS))
+    choices = SCHEDULES if now in SCHEDULES else {now: f"Every {now} hours"} | SCHEDULES
+
+    def change() -> None:
+        preferences.change(
+            serving.database(),
+            actor=guard.require(ADMIN).actor,
+            name=BACKUP_HOURS,
+            value=int(st.session_state["backup-hours"]),
+        )
+
+    st.selectbox(
+        "A backup by itself",
+        list(choices),
+        index=list(choices).index(now),
+        format_func=choices.__getitem__,
+        key="backup-hours",
+        on_change=change,
+        width=260,
+    )
+    if not now:
+        st.warning("No backup is made by itself.")
+
+
+def check(actor: Actor) -> None:
+    """Whether the backup could be restored, and whether the records themselves are whole."""
+    st.subheader("Check", anchor=False)
+    st.write(
+        "A rehearsal restores the newest backup to one side and opens each of its files. The check"
+        " of the records walks every photo and the audit log. Neither changes anything."
+    )
+    with st.container(horizontal=True):
+        rehearse = st.button("Rehearse a restore")
+        verify = st.button("Check the records")
+    found = serving.limits()
+    if rehearse:
+        bar = st.progress(0.0, "Opening the newest backup")
+        done = saves.attempt(
+            lambda: rehearsal.rehearse(
+                serving.database(),
+                actor=actor,
+                source=found.backups_url,
+                passphrase=found.backup_passphrase,
+                progress=bar.progress,
+            )
+        )
+        bar.empty()
+        if done:
+            say = st.warning if done.missing else st.info
+            made = done.made_at.astimezone()
+            say(f"The backup of {long_date(made.date())}, {made:%H:%M}: {done.sentence}")
+    if verify:
+        bar = st.progress(0.0, "Checking the database")
+        findings = saves.attempt(
+            lambda: verification.verify(
+                serving.database(), serving.store(), actor=actor, progress=bar.progress
+            )
+        )
+        bar.empty()
+        if findings:
+            for problem in findings.problems:
+                st.warning(markdown(problem))
+            whole = "Everything is whole" if findings.sound else "Not everything is whole"
+            st.info(f"{whole}: {count(findings.files, 'file')} checked.")
+            st.caption("Head of the audit log. Kept elsewhere, it proves that nothing was cut off:")
+            st.code(f"{findings.head.seq}:{findings.head.hash}", language=None, wrap_lines=True)
+
+
+def earlier(actor: Actor) -> None:
+    """The backups tried last."""
+    found = backup.history(serving.database(), actor=actor)
+    if not found:
+        return
+    st.subheader("Tried last", anchor=False)
+    st.dataframe(
+        {
+            "When": [_moment(one) for one in found],
+            "": ["Complete" if one.ok else "Failed" for one in found],
+            "What": [one.sentence for one in found],
+        },
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def _moment(one: Backup) -> str:
+    at = one.begun_at.astimezone()
+    return f"{long_date(at.date())}, {at:%H:%M}"
+
+
+def _plain_address() -> str:
+    """Where backups are kept, without what a URL may hold of passwords."""
+    address = serving.limits().backups_url
+    before, sign, after = address.partition("://")
+    return f"{before}{sign}{after.rpartition('@')[2]}" if sign else address
+
+
+page(guard.require(ADMIN).actor)
