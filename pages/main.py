@@ -27,6 +27,7 @@ if ADMIN in roles:
     pages += [
         st.Page("admin/data.py", title="Data"),
         st.Page("admin/training.py", title="Training"),
+        st.Page("admin/models.py", title="Models"),
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
         st.Page("admin/casemix.py", title="Case mix"),
         st.Page("admin/preferences.py", title="Preferences"),
