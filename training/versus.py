@@ -97,8 +97,9 @@ def read(folder: Path) -> Comparison | None:
     try:
         numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
         cases = pd.read_csv(folder / CASES, dtype={c: str for c in _TEXTS}, keep_default_na=False)
-        if numbers["format"] != FORMAT or missing(cases):
-            raise ValueError("another form")
+        lesions, parts = numbers["data"]["lesions"], ("classes", "models", "difference", "paired")
+        if numbers["format"] != FORMAT or missing(cases) or not {*parts} <= numbers.keys():
+            raise ValueError(f"another form, of {lesions} lesions")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidData([f"The comparison of model {folder.name} cannot be read."]) from error
     return Comparison(numbers, cases)

@@ -130,7 +130,7 @@ def look(
     if candidate != active:
         promoting.offer(candidate, names, waiting)
     if found:
-        in_detail(found, sides, candidate, other)
+        card.part(in_detail, found, sides, candidate, other)
     with st.container(horizontal=True):
         shipping.hand_out(candidate)
         own = serving.registry().is_own(candidate.name) and candidate != active

@@ -158,7 +158,9 @@ def fake(folder: Path, other: Path, pairs: Pairs) -> None:
             side: {"version": one.name, "sha256": load_model(one).sha256}
             for side, one in ((CANDIDATE, folder), (OTHER, other))
         },
-        "data": {"melanomas": pairs.cases},
+        "data": {"melanomas": pairs.cases, "lesions": 300, "photos": 400},
+        "classes": [],
+        "difference": {},
         "paired": {"melanoma_sensitivity": pairs.to_dict(), "specificity": pairs.to_dict()},
     }
     (folder / NUMBERS).write_text(json.dumps(numbers))

@@ -1,0 +1,188 @@
+"""The administrators' Models page: nothing gets past the gate, and every change is kept."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.components import guard, serving
+from records import audit, promotions
+from records.actors import ADMIN, CONSOLE
+from records.database import Database
+from skinmodel.parcel import pack
+from skinmodel.registry import Registry
+from tests.pages.test_admin import press
+from tests.signing import somebody
+from tests.training.conftest import write_isic
+from tests.training.test_versus import fake, save
+from training.manifest import read_isic
+from training.paired import Pairs
+from training.versus import CASES, NUMBERS, compare
+
+PAGE = Path(__file__).parents[2] / "pages" / "admin" / "models.py"
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """1.0 of the program in use, and the clinic's candidate 1.1, not yet compared."""
+    monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path / "bundled"))
+    monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("SKIN_DATABASE_URL", f"sqlite:///{tmp_path / 'records.sqlite'}")
+    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    save(tmp_path / "bundled" / "1.0")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    registry = serving.registry()
+    registry.register(save(tmp_path / "run" / "1.1", 1))
+    yield registry
+    serving.database().close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def sign_in_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Signs an administrator in; Anna is, at first."""
+
+    def put(name: str) -> None:
+        someone = somebody(ADMIN, name=name)
+        person = replace(someone, account=replace(someone.account, id=name.lower()))
+        monkeypatch.setattr(guard, "signed_in", lambda: person)
+
+    put("Anna")
+    return put
+
+
+def open_page() -> AppTest:
+    page = AppTest.from_file(str(PAGE), default_timeout=100).run()
+    assert not page.exception
+    return page
+
+
+def dialog(call: str) -> AppTest:
+    """A dialog by itself; AppTest would close it at every click."""
+    script = f"""
+from pages.components import promoting, serving, shipping
+models = serving.registry()
+{call}
+"""
+    return AppTest.from_string(script, default_timeout=100).run()
+
+
+def promote() -> AppTest:
+    return dialog("promoting.promote(models.folder('1.1'))")
+
+
+def ask(reason: str) -> AppTest:
+    page = dialog("promoting.ask(models.folder('1.1'))")
+    page.text_area(key="override-reason").input(reason)
+    return press(page, "Ask")
+
+
+def says(page: AppTest) -> str:
+    parts = (page.markdown, page.warning, page.error, page.info, page.caption)
+    return "\n".join(one.value for kind in parts for one in kind).replace("\\", "")
+
+
+def kinds(database: Database) -> list[str]:
+    return [one.kind for one in audit.entries(database, actor=CONSOLE, limit=9)][::-1]
+
+
+def test_a_candidate_that_passes_is_promoted_with_a_reason_and_rolled_back_by_a_click(
+    models: Registry, sign_in_as: Callable[[str], None]
+) -> None:
+    fake(models.own / "1.1", models.folder("1.0"), Pairs(120, 2, 1))
+    page = open_page()
+    assert "Model 1.0 is in use." in says(page) and "nothing speaks against it" in says(page)
+    assert any(button.label == "Promote 1.1 …" for button in page.button)
+    page = press(promote(), "Promote")
+    assert "Say why" in says(page) and models.active().name == "1.0"
+    page.text_area(key="promote-reason").input("Fewer false alerts.")
+    press(page, "Promote")
+    assert not page.exception
+    assert models.active() == models.own / "1.1" and serving.model().version == "1.1"
+    (done,) = promotions.history(serving.database(), actor=CONSOLE)
+    assert (done.reason, done.before.version, done.decided_by) == (
+        "Fewer false alerts.", "1.0", "anna",
+    )  # fmt: skip
+    page = open_page()
+    assert "Model 1.1 is in use." in says(page)
+    press(page, "Roll back to 1.0")
+    assert models.active().name == "1.0"
+    assert kinds(serving.database()) == ["model promoted", "model rolled back"]
+
+
+def test_a_doubtful_one_needs_two_administrators(
+    models: Registry, sign_in_as: Callable[[str], None]
+) -> None:
+    page = open_page()
+    assert "Model 1.1 was not compared with model 1.0." in says(page)
+    assert not any(button.label == "Promote 1.1 …" for button in page.button)
+    press(promote(), "Promote")  # a page that was open for long
+    assert models.active().name == "1.0"
+    ask("The other fails on our camera.")
+    page = open_page()
+    assert "Another administrator has to approve this" in says(page)
+    assert not any(button.label == "Approve and promote" for button in page.button)
+    assert models.active().name == "1.0"
+    sign_in_as("Bert")
+    page = open_page()
+    press(page, "Approve and promote")
+    assert models.active().name == "1.1"
+    assert kinds(serving.database()) == ["model override asked", "model override approved"]
+
+
+def test_a_broken_one_is_never_promoted_not_even_by_two(
+    models: Registry, sign_in_as: Callable[[str], None]
+) -> None:
+    ask("Urgent.")
+    (models.own / "1.1" / "golden.json").unlink()
+    st.cache_data.clear()
+    sign_in_as("Bert")
+    page = open_page()
+    assert "no golden set" in says(page)
+    press(page, "Approve and promote")
+    assert models.active().name == "1.0" and not page.exception
+    press(page, "Decline")
+    page = open_page()
+    assert not any("override" in button.label for button in page.button)
+
+
+def test_both_models_stand_beside_each_other(
+    models: Registry, sign_in_as: Callable[[str], None], tmp_path: Path
+) -> None:
+    table = read_isic(write_isic(tmp_path / "isic").folder).table
+    compare(models.own / "1.1", models.folder("1.0"), table)
+    page = open_page()
+    text = says(page)
+    assert "On the same 16 test lesions" in text and "which neither has met" in text
+    assert "Too few melanomas to judge (2); 100 are needed." in text
+    heads = {head for table in page.table for head in table.value.columns}
+    assert {"Difference", "McNemar's p", "Model 1.1", "Model 1.0", "Accuracy, Model 1.1"} <= heads
+    assert (models.own / "1.1" / CASES).exists() and (models.own / "1.1" / NUMBERS).exists()
+
+
+def test_a_model_can_be_taken_in_and_deleted(
+    models: Registry, sign_in_as: Callable[[str], None], tmp_path: Path
+) -> None:
+    page = open_page()
+    uploader = page.file_uploader(key="model-file-0")
+    uploader.upload("model.zip", pack(save(tmp_path / "far" / "1.1", 5)), "application/zip").run()
+    press(page, "Import")
+    assert "Model 1.2 was imported. It is not in use." in says(page)
+    assert models.active().name == "1.0"
+    page.file_uploader(key="model-file-1").upload("x.zip", b"PK\3\4", "application/zip").run()
+    press(page, "Import")
+    assert "This file is not a model." in says(page)
+    press(dialog("shipping.delete(models.folder('1.2'))"), "Delete")
+    assert models.versions() == ("1.0", "1.1")
+    assert kinds(serving.database()) == ["model imported", "model deleted"]
+
+
+def test_a_choice_that_cannot_be_read_is_said(
+    models: Registry, sign_in_as: Callable[[str], None]
+) -> None:
+    (models.own / "active.json").write_text("{")
+    assert "Model 1.0 is used instead." in says(open_page())
