@@ -13,6 +13,7 @@ from pages.components import (
     card,
     cellphotos,
     guard,
+    inuse,
     livecurves,
     matrices,
     measures,
@@ -59,6 +60,7 @@ def page(actor: Actor) -> None:
         if request.after.version != candidate.name:
             promoting.decide(request, names)
     look(candidate, other, active=choice.folder, names=names, waiting=waiting)
+    inuse.draw(actor, choice.folder, past)
     st.header("Import", anchor=False)
     shipping.take_in()
     if past:
@@ -90,11 +92,10 @@ def versions(models: Registry, active: Path, past: list[Promotion]) -> None:
 def choose(models: Registry, active: Path) -> tuple[Path, Path]:
     """The model to look at, and the one beside it."""
     there = list(reversed(models.versions()))
-    others = [name for name in there if name != active.name]
+    # The newest that might be promoted; where none is newer, the one in use.
+    newest = there[0] if models.is_own(there[0]) else active.name
     with st.container(horizontal=True):
-        first = st.selectbox(
-            "Model", there, index=there.index(others[0]) if others else 0, key="model", width=200
-        )
+        first = st.selectbox("Model", there, index=there.index(newest), key="model", width=200)
         rest = [name for name in there if name != first] or [first]
         start = rest.index(active.name) if active.name in rest else 0
         second = st.selectbox("Beside", rest, index=start, key=f"beside-{first}", width=200)
