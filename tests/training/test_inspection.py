@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance
 
 from skinmodel.drawn import draw_series
 from tests.training.test_datasets import TODAY, rows
@@ -100,6 +100,18 @@ def test_the_same_file_twice(tmp_path: Path, other, sentence: str, rows_offered:
         take()
     assert sentence in str(caught.value)
     assert len(caught.value.rows) == rows_offered
+
+
+def test_a_dark_rim_alone_makes_no_copies() -> None:
+    rim = Image.new("L", (480, 360))
+    ImageDraw.Draw(rim).ellipse((40, 0, 440, 360), fill=255)
+    pictures = []
+    for seed in range(2):
+        faint = Image.blend(Image.new("RGB", (480, 360), "tan"), noise(seed), 0.15)
+        pictures.append(Image.composite(faint, Image.new("RGB", (480, 360)), rim))
+    looks = [look_of(one) for one in pictures]
+    assert alike(looks) == []
+    assert alike(looks, [look_of(reencoded(one)) for one in pictures]) == [(0, 0), (1, 1)]
 
 
 def test_counts() -> None:
