@@ -48,7 +48,8 @@ class Inspection:
 
     `series` counts lesions by their number of photos. `twins` look the same and are of two lesions,
     `leaks` of them on two sides of the split; `repeats` look the same and are of one lesion.
-    `across` says how many photos look like one in another data set, by its id.
+    `across` says how many photos look like one in another data set, by its id; `across_leaks` those
+    on another side of the split than theirs.
     """
 
     photos: int
@@ -66,6 +67,7 @@ class Inspection:
     repeats: int = 0
     leaks: int = 0
     across: Mapping[str, int] = field(default_factory=dict)
+    across_leaks: Mapping[str, int] = field(default_factory=dict)
     shortcut: Shortcut | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -160,7 +162,7 @@ def inspect(
     strange = [one for one in pairs if not one.same_lesion]
     leaks = [one for one in strange if one.sides[0] != one.sides[1]]
     across: dict[str, int] = {}
-    foreign: list[str] = []
+    across_leaks: dict[str, int] = {}
     for other in others:
         theirs = other.fingerprints()
         if "look" in theirs and len(theirs):
@@ -168,16 +170,11 @@ def inspect(
             across |= {other.id: len({i for i, _ in near})} if near else {}
             sides = _sides_of(other, theirs)
             leaking = {i for i, j in near if sides[j] not in ("", split["split"].iloc[i])}
-            if leaking:
-                foreign.append(
-                    f"{counted(len(leaking), 'photo')} with a look-alike in {other.name} on another"
-                    " side of the split: used together, the test would look better than it is."
-                )
+            across_leaks |= {other.id: len(leaking)} if leaking else {}
     lesions = split.groupby("diagnosis")["lesion"].nunique()
     per_lesion = split.groupby("lesion").size()
     shortcut = measure(split)
     warnings = _warnings(lesions, strange, leaks)
-    warnings += foreign
     if shortcut and shortcut.predicts:
         warnings.append(shortcut.sentence)
     return Inspection(
@@ -199,6 +196,7 @@ def inspect(
         repeats=len(pairs) - len(strange),
         leaks=len(leaks),
         across=across,
+        across_leaks=across_leaks,
         notes=tuple(notes),
         shortcut=shortcut,
         warnings=tuple(warnings),
@@ -236,11 +234,40 @@ def _warnings(
         what = counted(len(mixed), "pair")
         warnings.append(f"{what} of photos with different diagnoses: the two look the same.")
     if leaks:
-        warnings.append(
-            f"{counted(len(leaks), 'pair')} of photos that look the same would be on two sides of"
-            " the split, such as training and test: the test would look better than it is."
-        )
+        warnings.append(_leak_words(len(leaks)))
     return warnings
+
+
+def cautions(sets: Sequence[DataSet]) -> list[str]:
+    """What somebody should know who is about to train on these data sets together."""
+    found = []
+    for one in sets:
+        report = Inspection.read(one.folder)
+        if report is None:
+            continue
+        if report.shortcut and report.shortcut.predicts:
+            found.append(f"{one.name}: {report.shortcut.sentence}")
+        if report.leaks:
+            found.append(f"{one.name}: {_leak_words(report.leaks)}")
+        for other in sets:
+            if photos := report.across_leaks.get(other.id):
+                found.append(across_words(photos, one.name, other.name))
+    return found
+
+
+def across_words(photos: int, one: str, other: str) -> str:
+    """The warning about photos of one data set that another has on another side."""
+    return (
+        f"{counted(photos, 'photo')} of {one} with a look-alike in {other} on another side of the"
+        " split: used together, the test would look better than it is."
+    )
+
+
+def _leak_words(pairs: int) -> str:
+    return (
+        f"{counted(pairs, 'pair')} of photos that look the same would be on two sides of the split,"
+        " such as training and test: the test would look better than it is."
+    )
 
 
 def _source(lesion: str) -> str:

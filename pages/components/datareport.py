@@ -15,7 +15,7 @@ from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.export import safe_cell
 from skinmodel.images import InvalidImage
 from training.datasets import DataSet
-from training.inspection import Inspection, Pair
+from training.inspection import Inspection, Pair, across_words
 from training.manifest import InvalidData
 
 SHEET, COLUMNS = 24, 4  # photos of a contact sheet, and of a row in it
@@ -27,7 +27,11 @@ SIDES = ("train", "validation", "calibration", "test")
 
 def draw(data: DataSet, report: Inspection) -> None:
     """Warnings first, then counts, photos, and what is there twice."""
-    for text in report.warnings:
+    across = [
+        across_words(photos, data.name, _name(other))
+        for other, photos in report.across_leaks.items()
+    ]
+    for text in (*report.warnings, *across):
         st.warning(markdown(text), icon=":material/warning:")
     for text in report.notes:
         st.caption(markdown(text))

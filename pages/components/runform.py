@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import ended, runs
+from pages.components import ended, runs, together
 from pages.components.words import count
 from skinmodel.network import BACKBONES
 from skinmodel.weights import InvalidModel
@@ -41,6 +41,7 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
             f"{count(photos, 'photo')} of {count(lesions, 'lesion')}. A seventh of the lesions is"
             " kept for testing and never learnt from."
         )
+        sound = not chosen or together.check([one for one in there if one.id in chosen])
         kind = _choice("What to do", runs.KINDS, was.get("kind", "fit"), f"{key}-kind")
         st.caption(
             {
@@ -93,7 +94,7 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
     except (InvalidConfig, InvalidModel) as error:
         st.warning(str(error))
         return None
-    return request
+    return request if sound else None
 
 
 def _more(

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from skinmodel.drawn import draw_series
 from tests.training.test_datasets import TODAY, rows
 from training.datasets import FINGERPRINTS, write_data_set
-from training.inspection import REPORT, Inspection, inspect, take_prints
+from training.inspection import REPORT, Inspection, cautions, inspect, take_prints
 from training.likeness import SIZE, alike, look_of
 from training.manifest import InvalidData, read_isic
 from training.splits import split_of
@@ -165,9 +166,13 @@ def test_look_alikes_in_another_data_set(tmp_path: Path, side: str) -> None:
     )
     found = inspect(rows({"image": "0", "lesion": lesion_on(side)}), prints(look), others=[other])
     assert found.across == {"other": 1}
-    assert any("1 photo with a look-alike in Other" in w for w in found.warnings) == (
-        side == "test"
-    )
+    assert found.across_leaks == ({"other": 1} if side == "test" else {})
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / REPORT).write_text(found.to_json())
+    own = replace(other, folder=tmp_path / "own", id="own", name="Own")
+    said = "1 photo of Own with a look-alike in Other on another side of the split"
+    assert cautions([own]) == []
+    assert any(said in text for text in cautions([other, own])) == (side == "test")
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
