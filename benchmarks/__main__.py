@@ -170,6 +170,21 @@ def records() -> Iterator[Row]:
         )
 
 
+def visit() -> Iterator[Row]:
+    """A lesion's next visit."""
+    from benchmarks import visit
+
+    result = visit.measure()
+    seconds, share = result["seconds"], result["ratios"]["one more"]
+    yield Row(
+        f"A {visit.VISITS}th visit with all heat maps: time, of analysing all visits anew",
+        share,
+        f"{1000 * seconds['one more']:.0f} against {1000 * seconds[visit.BASE]:.0f} ms",
+        f"at most {visit.LIMIT}x",
+        share <= visit.LIMIT,
+    )
+
+
 def neighbours() -> Iterator[Row]:
     """Similar confirmed cases found."""
     from benchmarks import neighbours
@@ -196,6 +211,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
         sessions,
         robustness,
         records,
+        visit,
         neighbours,
     )
 }

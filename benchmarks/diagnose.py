@@ -39,7 +39,7 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """For each photo the seconds of each arm, and as a multiple of the plain script's."""
     photos = photos or {"12 megapixels": photograph(seed), "600 x 450": upload(seed)}
-    model = _model()
+    model = a_model()
     script = _script(model.preparation)
     results = {}
     with Decoder(workers=1) as decoder:
@@ -88,7 +88,7 @@ def _script(preparation: Preparation) -> Callable[[bytes], torch.Tensor]:
     return run
 
 
-def _model() -> Model:
+def a_model() -> Model:
     """The model in use; where there is none yet, one as large with random weights."""
     found = settings.load()
     try:

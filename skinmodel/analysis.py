@@ -23,7 +23,8 @@ from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES
 from skinmodel.gradcam import Maps, heat_maps, scale_jointly
 from skinmodel.influence import without_each
-from skinmodel.quality import photo_warnings
+from skinmodel.quality import faults, measure, photo_warnings
+from skinmodel.recall import Recall, Seen
 from skinmodel.series import Series, SeriesPhoto, Visit, arrange
 from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Box
@@ -131,17 +132,20 @@ def analyse(
     explain: bool = True,
     refused: int = 0,
     progress: Progress | None = None,
+    recall: Recall | None = None,
 ) -> Analysis:
     """The differential and the heat maps for photos of one lesion, in any order.
 
     `prior` is the mix of diagnoses that the shown probabilities assume. `refused` counts photos
     that could not be read and so are missing from the result. `progress`
-    is told the share done and what is being done. AnalysisFailed if the network fails or its
-    result is not finite.
+    is told the share done and what is being done. `recall` has photos that were analysed before,
+    which then cost nothing. AnalysisFailed if the network fails or its result is not finite.
     """
     ordered = arrange(series)
     try:
-        return _analyse(model, ordered, prior, explain, refused, progress or (lambda *_: None))
+        return _analyse(
+            model, ordered, prior, explain, refused, progress or (lambda *_: None), recall
+        )
     except Exception as error:
         log.exception("The analysis failed")
         raise AnalysisFailed(NO_RESULT) from error
@@ -180,12 +184,41 @@ def score(model: Model, pooled: Tensor, series: Series) -> tuple[Tensor, Tensor]
         return running, model.network.forward_pooled(alone, place, first_day)[:, 0]
 
 
+def look_at(
+    model: Model, photos: Sequence[SeriesPhoto], recall: Recall | None, progress: Progress
+) -> list[Seen]:
+    """Features and faults of every photo; of those that `recall` has, without the network."""
+    if recall is None:
+        recall = Recall()
+    # Two models of the same weights may look at a photo otherwise.
+    way = model.sha256, model.preparation, model.network.views
+    known = [recall.get((photo.sha256, *way)) for photo in photos]
+    new = [photo for photo, one in zip(photos, known, strict=True) if one is None]
+    features = extract_features(model, [photo.picture for photo in new], progress) if new else ()
+    made = iter(features)
+    found = []
+    for photo, one in zip(photos, known, strict=True):
+        if one is None:
+            one = Seen(next(made).clone(), faults(measure(photo.picture)))
+            if one.features.isfinite().all():  # else the next try is to compute it anew
+                recall.put((photo.sha256, *way), one)
+        found.append(one)
+    return found
+
+
 def _analyse(
-    model: Model, series: Series, prior: Prior, explain: bool, refused: int, progress: Progress
+    model: Model,
+    series: Series,
+    prior: Prior,
+    explain: bool,
+    refused: int,
+    progress: Progress,
+    recall: Recall | None,
 ) -> Analysis:
     started = time.perf_counter()
     pictures = [photo.picture for photo in series.photos]
-    features = extract_features(model, pictures, lambda done, text: progress(0.8 * done, text))
+    looks = look_at(model, series.photos, recall, lambda done, text: progress(0.8 * done, text))
+    features = torch.stack([one.features for one in looks])
     seen = time.perf_counter()
     progress(0.8, "Comparing the visits")
     pooled = features.mean(dim=(-2, -1))
@@ -201,7 +234,7 @@ def _analyse(
     alert_scores = malignancy(fixed)
     unknown = model.unknown.scores(pooled) if model.unknown else np.zeros(0)
     rule, line = model.calibration.sets, model.calibration.alert
-    about_photos = photo_warnings(pictures)
+    about_photos = photo_warnings([one.faults for one in looks])
     scored = time.perf_counter()
     progress(0.85, "Drawing the heat maps")
     raw = np.zeros((0, *features.shape[:1], *features.shape[2:]), dtype=np.float32)

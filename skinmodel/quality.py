@@ -81,12 +81,12 @@ def faults(quality: Quality) -> tuple[str, ...]:
     return tuple(found)
 
 
-def photo_warnings(pictures: Sequence[Image.Image]) -> tuple[tuple[str, ...], ...]:
-    """For each photo of a series its warnings, whole sentences that name it by its number."""
-    names = [f"Photo {i}" for i in range(1, len(pictures) + 1)] if pictures[1:] else ["The photo"]
+def photo_warnings(found: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """The `faults` of each photo of a series as whole sentences that name it by its number."""
+    names = [f"Photo {i}" for i in range(1, len(found) + 1)] if found[1:] else ["The photo"]
     return tuple(
-        tuple(f"{name} {fault}" for fault in faults(measure(picture)))
-        for name, picture in zip(names, pictures, strict=True)
+        tuple(f"{name} {fault}" for fault in each)
+        for name, each in zip(names, found, strict=True)
     )
 
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import diagnose, explain, neighbours, pipeline, records, train
+from benchmarks import diagnose, explain, neighbours, pipeline, records, train, visit
 from benchmarks.__main__ import BENCHMARKS, Row, _table_row, _text, machine
 
 TINY = {"filters": (4, 8), "lstm_units": 4}
@@ -39,6 +39,11 @@ def test_the_records_are_measured() -> None:
     result = records.measure(rounds=1, small=4, large=20, pages=2)
     assert set(result) == {"search", "patient page", "lesion page"}
     assert all(one["ratio"] > 0 for one in result.values())
+
+
+def test_a_visit_more_is_measured() -> None:
+    result = visit.measure(rounds=1, visits=3)
+    assert 0 < result["ratios"]["one more"] < 1
 
 
 def test_finding_neighbours_is_measured() -> None:

@@ -22,6 +22,7 @@ from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Places
 from skinmodel.decoder import Decoder
 from skinmodel.outline_bundle import OutlineModel, load_outline_model
+from skinmodel.recall import Recall
 from skinmodel.registry import Registry, card_hash
 from skinmodel.weights import InvalidModel
 
@@ -96,6 +97,12 @@ def outline_model() -> OutlineModel:
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _outline_model(folder: Path, changed_at: int) -> OutlineModel:
     return load_outline_model(folder)
+
+
+@st.cache_resource(show_spinner=False)
+def recall() -> Recall:
+    """What was computed of the photos analysed last."""
+    return Recall()
 
 
 @st.cache_resource(show_spinner=False)

@@ -48,11 +48,16 @@ def compute(
 ) -> Result:
     """The network's result of the tray's photos, kept there; NoResult with a sentence."""
     series, missing = tray.series(), tray.missing
-    seconds = serving.limits().max_analysis_seconds
+    seconds, recall = serving.limits().max_analysis_seconds, serving.recall()
     try:
         found = serving.places().run(
             lambda report: analysis.analyse(
-                model, series, prior=mix or "training", refused=missing, progress=report
+                model,
+                series,
+                prior=mix or "training",
+                refused=missing,
+                progress=report,
+                recall=recall,
             ),
             seconds=seconds,
             progress=progress,

@@ -18,6 +18,7 @@ from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
 from skinmodel.bundle import Model
 from skinmodel.casemix import CaseMix
+from skinmodel.recall import Recall
 from skinmodel.series import SeriesPhoto
 from skinmodel.sets import SetRule, SetTest
 from skinmodel.transforms import Preparation
@@ -158,6 +159,52 @@ def test_the_same_photo_again_changes_little(model: Model, photos: Photos) -> No
 def test_what_is_missing_is_said(model: Model, photos: Photos) -> None:
     days = [replace(photos[i % 6], taken_on=START + i * DAY) for i in range(11)]
     assert analyse(model, days, refused=1).warnings == ("This result is from 11 of 12 photos.",)
+
+
+def test_a_day_and_ten_years_between_visits_both_give_numbers(
+    make_model: MakeModel, photos: Photos
+) -> None:
+    model = make_model(uses_days=True)
+    for gap in (1, 3650):
+        pair = [photos[0], replace(photos[1], taken_on=START + gap * DAY)]
+        result = analyse(model, pair)
+        assert np.isfinite(result.probabilities).all() and np.isfinite(result.raw_maps).all()
+        np.testing.assert_allclose(result.probabilities.sum(axis=1), 1)
+
+
+def test_a_visit_more_looks_at_its_own_photo_alone(
+    make_model: MakeModel, photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, recall = make_model(), Recall()
+    seen: list[int] = []
+    whole = model.network.forward_features
+
+    def watch(batch: torch.Tensor) -> torch.Tensor:
+        seen.append(len(batch))
+        return whole(batch)
+
+    monkeypatch.setattr(model.network, "forward_features", watch)
+    analyse(model, photos[:-1], recall=recall)
+    seen.clear()
+    found = analyse(model, photos, recall=recall)
+    assert seen == [1]
+    analyse(replace(model, sha256="another model"), photos, recall=recall)
+    assert seen == [1, len(photos)]
+    expected = analyse(model, photos)
+    assert_same(found, expected)
+    assert found.photo_warnings == expected.photo_warnings
+
+
+def test_a_result_that_is_not_finite_is_not_recalled(
+    make_model: MakeModel, photos: Photos, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, recall = make_model(), Recall()
+    with monkeypatch.context() as broken:
+        broken.setattr(model.network, "forward_features", lambda batch: batch * float("nan"))
+        with pytest.raises(AnalysisFailed):
+            analyse(model, photos, recall=recall)
+    assert recall.bytes == 0
+    assert analyse(model, photos, recall=recall).probabilities.shape == (4, 8)
 
 
 def test_two_hundred_photos_go_through_in_small_batches(

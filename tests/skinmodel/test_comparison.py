@@ -110,3 +110,9 @@ def test_an_outline_drawn_by_hand_takes_the_place_of_the_models() -> None:
     assert found.measures.area == pytest.approx(200 * 200, rel=0.02)
     assert found.measures.longest == pytest.approx(200 * 2**0.5, rel=0.03)
     assert (found.outline.version, found.outline.uncertain) == ("drawn by hand", False)
+
+
+def test_the_same_photo_again_has_not_changed(before: Examined) -> None:
+    found = compare_photos(before, before, KNOWN)
+    assert [change.value for change in found.changes] == pytest.approx([0.0] * 6, abs=1e-3)
+    assert not any(change.seen for change in found.changes)

@@ -75,7 +75,7 @@ def test_photos_made_worse_are_named(
 
 def test_nothing_to_see_is_said() -> None:
     for grey in (0, 255):
-        said = photo_warnings([Image.new("RGB", (300, 200), (grey,) * 3)])[0]
+        said = photo_warnings([faults(measure(Image.new("RGB", (300, 200), (grey,) * 3)))])[0]
         assert any("shows little or no lesion" in text for text in said)
         assert any("too dark" in text or "overexposed" in text for text in said)
         assert all(text.startswith("The photo ") for text in said)
