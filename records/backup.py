@@ -21,6 +21,7 @@ from records.errors import RecordError
 from records.store import FileFault, Store, open_store
 from records.tables import BackupRow, BlobRow, ErasureRow
 from records.vault import SALT, Vault
+from records.wording import count
 
 INFO = "backup.json"
 ERASED = "erased"  # a folder of empty files: random ids of patients who must not come back
@@ -169,7 +170,7 @@ def _make(database: Database, store: Store, place: Place, progress: Progress) ->
         store.write(f"{ERASED}/{patient_id}", b"")
     progress(1.0, "Done")
     patients, files = taken.rows.get("patient", 0), len(wanted) - faulty
-    sentence = f"{patients} patients, {files} files."
+    sentence = f"{count(patients, 'patient')}, {count(files, 'file')}."
     if faulty:
         sentence += f" {faulty} files are missing or changed in the records and are not in it."
     return sentence

@@ -30,6 +30,7 @@ from records.tables import (
     PhotoRow,
     VisitRow,
 )
+from records.wording import count
 
 MANIFESTS = (".csv", ".tsv")
 DERIVED = ("report.json",)  # beside a manifest, made from it
@@ -54,7 +55,7 @@ class Erased:
     @property
     def sentence(self) -> str:
         """All of it, in words."""
-        text = f"The patient was erased with {self.files} files."
+        text = f"The patient was erased with {count(self.files, 'file')}."
         if self.kept:
             text += f" {self.kept} files stay, because another record has them as well."
         if self.manifests:

@@ -19,6 +19,7 @@ from records.errors import DatabaseNewer, RecordError
 from records.restore import fill
 from records.schema import open_database, revisions
 from records.tables import BlobRow, PatientRow
+from records.wording import count
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,10 @@ class Rehearsal:
     @property
     def sentence(self) -> str:
         """All of it, in words."""
-        text = f"{self.patients} patients and {self.files} files can be restored."
+        patients, files = count(self.patients, "patient"), count(self.files, "file")
+        text = f"{patients} and {files} can be restored."
         if self.missing:
-            text += f" {self.missing} files are not whole in the backup."
+            text += f" Not whole in the backup: {count(self.missing, 'file')}."
         return text
 
 

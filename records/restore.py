@@ -20,6 +20,7 @@ from records.errors import DatabaseNewer, RecordError
 from records.schema import current, mark, open_database, revisions, upgrade
 from records.store import Store, sync_folder
 from records.tables import BlobRow, ErasureRow, PatientRow
+from records.wording import count
 
 NOT_EMPTY = (
     "The database on the server holds records already. Nothing was changed. Restore into an empty"
@@ -41,7 +42,8 @@ class Restored:
     @property
     def sentence(self) -> str:
         """All of it, in words."""
-        text = f"{self.patients} patients and {self.files} files were restored."
+        patients, files = count(self.patients, "patient"), count(self.files, "file")
+        text = f"{patients} and {files} were restored."
         if self.erased_again:
             text += f" {self.erased_again} patients erased since were erased again."
         if self.missing:

@@ -39,15 +39,22 @@ def page(actor: Actor) -> None:
     earlier(actor)
 
 
-@st.fragment(run_every=LOOK)
 def state(actor: Actor) -> None:
-    """The last complete backup, what has failed since, and the button for one now."""
+    """The last complete backup, looked at again and again while one is being made."""
+    every = LOOK if upkeep.running(serving.database()) else None
+    st.fragment(last, run_every=every)(actor, looking=every is not None)
+
+
+def last(actor: Actor, *, looking: bool) -> None:
+    """What is kept, what has failed since, and the button for a backup now."""
     database = serving.database()
-    last = backup.last_success(database, actor=actor)
+    complete = backup.last_success(database, actor=actor)
     newest = next(iter(backup.history(database, actor=actor, limit=1)), None)
     running = upkeep.running(database)
-    if last:
-        st.markdown(f"Last complete backup: **{_moment(last)}**. {last.sentence}")
+    if looking and not running:
+        st.rerun()
+    if complete:
+        st.markdown(f"Last complete backup: **{_moment(complete)}**. {complete.sentence}")
     else:
         st.warning("There is no complete backup yet.")
     if newest and not newest.ok and not running:
@@ -64,8 +71,10 @@ def state(actor: Actor) -> None:
         st.button("A backup is being made", disabled=True, icon=":material/hourglass_empty:")
     elif st.button("Back up now", type="primary", icon=":material/backup:"):
         who, ours = guard.require(ADMIN).actor, serving.upkeep()
-        threading.Thread(target=_make, args=(ours, who), name="backup", daemon=True).start()
-        st.caption("The backup has begun.")
+        work = threading.Thread(target=_make, args=(ours, who), name="backup", daemon=True)
+        work.start()
+        work.join(timeout=LOOK)  # by then it is over, or seen to be running
+        st.rerun()
 
 
 def _make(ours: upkeep.Upkeep, actor: Actor) -> None:

@@ -48,9 +48,9 @@ def test_a_backup_is_made_and_rehearsed_from_the_page(office: SignedIn) -> None:
     while backup.last_success(database, actor=office.actor) is None and time.monotonic() < until:
         time.sleep(0.1)
     there = page()
-    assert "Last complete backup" in says(there) and "1 patients" in says(there)
+    assert "Last complete backup" in says(there) and "1 patient, 2 files" in says(there)
     press(there, "Rehearse a restore")
-    assert "1 patients and 2 files can be restored." in there.info[0].value
+    assert "1 patient and 2 files can be restored." in there.info[0].value
     press(there, "Check the records")
     assert "Everything is whole" in there.info[0].value and there.code
 

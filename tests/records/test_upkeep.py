@@ -119,7 +119,7 @@ def test_a_rehearsal_says_what_a_restore_would_bring(
     rehearse = {"actor": OFFICE, "source": kept.to, "passphrase": PASSPHRASE}
     before = {path for path in tmp_path.rglob("*")}
     found = rehearsal.rehearse(sqlite_clinic.database, **rehearse)
-    assert found.sentence == "1 patients and 1 files can be restored."
+    assert found.sentence == "1 patient and 1 file can be restored."
     assert found.made_at == sqlite_clinic.database.now()
     assert {path for path in tmp_path.rglob("*")} - before <= {
         path for path in tmp_path.rglob("records*")
