@@ -13,8 +13,9 @@ from records.actors import ADMIN, CONSOLE
 from tests.pages.conftest import SignIn
 from tests.signing import somebody
 from tests.training.conftest import write_isic
+from tests.training.test_datasets import TODAY, rows
 from training import intake, intake_process
-from training.datasets import data_sets, delete
+from training.datasets import data_sets, delete, write_data_set
 from training.inspection import Inspection, Pair
 
 PAGE = Path(__file__).parents[2] / "pages" / "admin" / "data.py"
@@ -111,3 +112,30 @@ def test_a_contact_sheet_leaves_out_what_cannot_be_read(data_dir: Path, tmp_path
     paths = (str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
     assert datareport.sheet(paths, "").startswith(b"RIFF")
     assert Inspection.read(tmp_path) is None
+
+
+def test_data_sets_that_share_photos_cannot_be_learned_from_together(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_data_set(
+            tmp_path / name,
+            rows({"image": "1", "lesion": name}),
+            name=name.capitalize(),
+            kind="folder",
+            created_on=TODAY,
+        )
+
+    def script(folder: str) -> None:
+        from pathlib import Path
+
+        import streamlit as st
+
+        from pages.components import together
+        from training.datasets import data_sets
+
+        found = data_sets(Path(folder))
+        st.markdown(f"{together.check(found[:1])} {together.check(found)}")
+
+    page = AppTest.from_function(script, default_timeout=100, args=(str(tmp_path),)).run()
+    assert page.markdown[0].value == "True False"
+    assert "Photo ids in two data sets, One and Two: 1" in page.warning[0].value.replace("\\", "")
