@@ -19,8 +19,7 @@ import pandas as pd
 
 from training.csvfile import some
 from training.disk import write_atomically
-from training.manifest import COLUMNS, InvalidData, Manifest
-from training.splits import owners
+from training.manifest import COLUMNS, InvalidData, Manifest, conflicts
 
 Kind = Literal["isic", "folder", "zip", "clinic"]
 DELETED = ".deleted-"
@@ -189,8 +188,11 @@ def combined(sets: Sequence[DataSet]) -> Manifest:
         *_shared(table, "image", "Photo ids", names),
         *_shared(known[known["sha256"].notna()], "sha256", "The same files", names, show="image"),
         *_shared(table, "lesion", "Lesion ids", names),
-        *_conflicts(table),
+        *conflicts(table),
     ]
+    twice = table["image"][table.duplicated(["image", "_set"])]
+    if len(twice):
+        problems.append(f"Photos listed twice: {some(list(twice.unique()))}.")
     if problems:
         raise InvalidData(problems)
     return Manifest(table[list(COLUMNS)])
@@ -208,22 +210,6 @@ def _shared(
             f"{what} in two data sets, {names[int(one)]} and {names[int(other)]}: {some(shown)}."
             " Use one of the two, or bring them in as one."
         )
-    return problems
-
-
-def _conflicts(table: pd.DataFrame) -> list[str]:
-    """Lesions that would be on two sides, or have two diagnoses."""
-    problems = []
-    twice = table["image"][table.duplicated(["image", "_set"])]
-    if len(twice):
-        problems.append(f"Photos listed twice: {some(list(twice.unique()))}.")
-    for what, values in (
-        ("with two diagnoses", table["diagnosis"]),
-        ("of two patients, or of one that only some of their photos name", owners(table)),
-    ):
-        mixed = values.groupby(table["lesion"]).nunique()
-        if len(found := list(mixed[mixed > 1].index)):
-            problems.append(f"Lesions {what}: {some(found)}.")
     return problems
 
 

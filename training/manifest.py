@@ -13,6 +13,7 @@ import pandas as pd
 
 from skinmodel.diagnoses import CODES, UNKNOWN
 from training.csvfile import LINE, counted, read_csv, some
+from training.splits import owners
 
 COLUMNS = ("image", "path", "diagnosis", "lesion", "patient", "day", "site", "age", "sex")
 METADATA = {"age_approx": "age", "anatom_site_general": "site", "lesion_id": "lesion", "sex": "sex"}
@@ -96,10 +97,22 @@ def read_isic(
     if blank := int((table["lesion"] == "").sum()):
         notes.append(f"{blank} photos have no lesion id; each is counted as a lesion of its own.")
     table["lesion"] = table["lesion"].where(table["lesion"] != "", "photo " + table["image"])
-    mixed = table.groupby("lesion")["diagnosis"].nunique()
-    if conflicting := list(mixed[mixed > 1].index):
-        raise InvalidData([f"Lesions with two diagnoses: {some(conflicting)}."])
+    if problems := conflicts(table):
+        raise InvalidData(problems)
     return Manifest(table, tuple(notes))
+
+
+def conflicts(table: pd.DataFrame) -> list[str]:
+    """Sentences about lesions that have two diagnoses, or would be on two sides of the split."""
+    problems = []
+    for what, values in (
+        ("with two diagnoses", table["diagnosis"]),
+        ("of two patients, or of one that only some of their photos name", owners(table)),
+    ):
+        mixed = values.groupby(table["lesion"]).nunique()
+        if found := list(mixed[mixed > 1].index):
+            problems.append(f"Lesions {what}: {some(found)}.")
+    return problems
 
 
 def _find(folder: Path) -> tuple[Path, Path, Path | None]:

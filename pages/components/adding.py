@@ -1,13 +1,13 @@
 """Bringing data in: where from, under which name, and what its licence is."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import settings
-from pages.components import guard, intakes, serving
+from pages.components import guard, intakes, serving, templates
 from records import cases, preferences
 from records.actors import ADMIN
 from records.errors import RecordError
@@ -16,14 +16,9 @@ from skinmodel.filenames import display_name
 from training import clinic, intake, isic
 from training.disk import TrainingFailed
 from training.intake import Refused, Request
-from training.manifest import METADATA_COLUMNS, TRUTH_COLUMNS, InvalidData
+from training.manifest import InvalidData
 
 INBOX, UPLOAD, ISIC, CLINIC = "From the inbox", "Upload a ZIP", "ISIC 2019", "This clinic's"
-LAYOUT = (
-    "Expected is ISIC 2019's layout: a folder *Input with photos as .jpg, a table *GroundTruth.csv"
-    " with one diagnosis for each photo, and perhaps a table *Metadata.csv with lesion, patient,"
-    " day, site, age and sex."
-)
 
 
 @st.dialog("Add data", width="medium")
@@ -43,7 +38,7 @@ def inbox() -> None:
         "Put a folder or ZIP into `inbox` in DermTrace's data folder on the server. Photos are"
         " taken over from there; the inbox can be emptied afterwards."
     )
-    _layout()
+    templates.offer()
     if not found:
         st.info("The inbox is empty.")
         return
@@ -74,13 +69,12 @@ def upload() -> None:
         "ZIP in ISIC 2019's layout", type="zip", max_upload_size=most >> 20, key="dataset-zip"
     )
     st.caption(f"Up to {most >> 20} MB; put larger ones into the inbox.")
-    _layout()
+    templates.offer()
     if file is None:
         return
     name, licence = _words(display_name(Path(file.name).stem), key=file.file_id)
     if st.button("Add", type="primary", key="add-upload"):
-        data = file.getbuffer()
-        _begin(Request("zip", name, licence=licence), sent=data)
+        _begin(Request("zip", name, licence=licence), sent=file)
 
 
 def fetch() -> None:
@@ -147,35 +141,20 @@ def _words(suggested: str, *, key: str) -> tuple[str, str]:
     return name.strip() or suggested, licence.strip()
 
 
-def _layout() -> None:
-    with st.expander("Layout and templates"):
-        st.write(LAYOUT)
-        with st.container(horizontal=True):
-            for table, columns in (
-                ("GroundTruth", (*TRUTH_COLUMNS, "UNK")),
-                ("Metadata", ("image", *METADATA_COLUMNS)),
-            ):
-                st.download_button(
-                    f"{table}.csv",
-                    io.BytesIO((",".join(columns) + "\n").encode()),
-                    f"Template_{table}.csv",
-                    "text/csv",
-                    on_click="ignore",
-                    icon=":material/download:",
-                )
-
-
-def _begin(request: Request, *, sent: memoryview | None = None) -> None:
+def _begin(request: Request, *, sent: UploadedFile | None = None) -> None:
     """Asks for it, starts it, and shows how far it is on the page."""
     actor = guard.require(ADMIN).actor
     try:
-        folder = intake.begin(serving.datasets(), request, upload=sent)
+        data = sent.getbuffer() if sent else None
+        folder = intake.begin(serving.datasets(), request, upload=data)
     except Refused as refusal:
         st.warning(str(refusal))
         return
     except OSError:
         st.warning("It could not be stored. Is the disk full? Nothing was changed.")
         return
+    if sent:
+        serving.release([sent])
     intakes.note(actor, "data set asked for", request.id, source=request.kind)
     intake.start(folder)
     st.rerun()

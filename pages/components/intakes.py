@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.components import guard, serving
+from pages.components import guard, serving, templates
 from pages.components.words import count, markdown, time_left
 from records import audit
 from records.actors import ADMIN, Actor
@@ -63,8 +63,10 @@ def _waiting(one: Intake) -> None:
     if state.stage == "refused":
         st.markdown("Not taken. Nothing of it is used.")
         st.markdown("\n".join(f"- {markdown(text)}" for text in state.problems[:LISTED]))
-        if more := len(state.problems) - LISTED:
-            st.caption(f"And {more} more." if more > 0 else "")
+        if len(state.problems) > LISTED:
+            st.caption(f"And {len(state.problems) - LISTED} more.")
+        if one.request.kind != "clinic":
+            templates.offer(key=one.request.id)
     elif state.stage == "stopped":
         st.markdown("Stopped. What arrived is kept.")
     elif state.stage == "failed":

@@ -177,3 +177,18 @@ def test_a_byte_order_mark_is_accepted(isic: Layout) -> None:
 def test_days_must_be_whole_numbers(isic: Layout) -> None:
     isic.change(isic.metadata, lambda t: t.assign(day="next week"))
     assert "whole numbers" in problems(isic)
+
+
+@pytest.mark.parametrize("named", [1, 2])
+def test_a_lesion_whose_photos_would_be_on_two_sides_is_refused(isic: Layout, named: int) -> None:
+    """Sides follow the patient where known: a lesion of two, or of half of one, would be torn."""
+
+    def name(t: pd.DataFrame) -> pd.DataFrame:
+        lesion = t["lesion_id"].value_counts().idxmax()
+        rows = t.index[t["lesion_id"] == lesion][:named]
+        t["patient_id"] = ""
+        t.loc[rows, "patient_id"] = [f"P{n}" for n in range(named)]
+        return t
+
+    isic.change(isic.metadata, name)
+    assert "of two patients, or of one that only some of their photos name" in problems(isic)
