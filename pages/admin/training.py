@@ -31,7 +31,8 @@ def new(actor: Actor, *, busy: bool) -> None:
             "There is nothing to learn from yet. Bring in a data set first: a folder or a ZIP of"
             " photos, ISIC 2019, or this clinic's own confirmed lesions."
         )
-        st.page_link("admin/data.py", label="Go to the data", icon=":material/arrow_forward:")
+        if st.button("Go to the data", type="primary"):
+            st.switch_page("admin/data.py")
         return
     again = st.session_state.get(ended.AGAIN)
     with st.expander("New run", expanded=not busy or bool(again)):

@@ -60,10 +60,12 @@ def all_jobs() -> list[Job]:
 
 def test_without_data_the_page_leads_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     led: list[str] = []
-    monkeypatch.setattr(st, "page_link", lambda page, **_: led.append(page))
+    monkeypatch.setattr(st, "switch_page", led.append)
     page = opened()
     assert "nothing to learn from yet" in page.info[0].value
-    assert led == ["admin/data.py"] and "Start" not in labels(page)
+    assert labels(page) == ["Go to the data"]
+    press(page, "Go to the data")
+    assert led == ["admin/data.py"]
 
 
 @pytest.mark.usefixtures("toys")
