@@ -54,13 +54,14 @@ def page(actor: Actor) -> None:
     past = promotions.history(serving.database(), actor=actor)
     names = accounts.names(serving.database(), actor=actor)
     versions(models, choice.folder, past)
+    inuse.draw(actor, choice.folder, past)
+    st.header("Side by side", anchor=False)
     candidate, other = choose(models, choice.folder)
     waiting = promoting.requests(past)
     for request in waiting:
         if request.after.version != candidate.name:
             promoting.decide(request, names)
     look(candidate, other, active=choice.folder, names=names, waiting=waiting)
-    inuse.draw(actor, choice.folder, past)
     st.header("Import", anchor=False)
     shipping.take_in()
     if past:
@@ -69,7 +70,8 @@ def page(actor: Actor) -> None:
 
 def versions(models: Registry, active: Path, past: list[Promotion]) -> None:
     """All versions, newest first."""
-    used = {one.after.version: one for one in reversed(past) if one.state == DONE}
+    done = [one for one in past if one.state == DONE]
+    used = {*models.before(), *(name.version for one in done for name in (one.before, one.after))}
     rows = [(name, read_card(models.folder(name))) for name in reversed(models.versions())]
     measures.table(
         {
@@ -114,13 +116,13 @@ def look(
     found, why = comparison(candidate, other)
     if found:
         data = found.numbers["data"]
-        st.header(f"Model {candidate.name} beside model {other.name}", anchor=False)
+        st.subheader(f"Model {candidate.name} beside model {other.name}", anchor=False)
         st.write(
             f"On the same {data['lesions']:,} test lesions ({data['photos']:,} photos,"
             f" {data['melanomas']:,} melanomas), which neither has met."
         )
     else:
-        st.header(f"Model {candidate.name}", anchor=False)
+        st.subheader(f"Model {candidate.name}", anchor=False)
         st.write(markdown(why))
     if found:
         sides = [

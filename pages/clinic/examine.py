@@ -41,7 +41,7 @@ def examine(in_use: InUse, mix: CaseMix | None, tray: Tray) -> None:
             saving.bar(tray, None if outdated else result)
             if outdated:
                 say_outdated(tray)
-        answer.show(model, tray, result)
+        answer.show(tray, result)
         st.header("Photos", anchor=False)
         take_in(tray, "Add photos of the same lesion: JPEG, PNG, WebP or DICOM")
     else:

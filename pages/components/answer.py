@@ -9,14 +9,13 @@ from pages.components import tray as trays
 from pages.components.tray import Result, Tray
 from pages.components.words import span
 from skinmodel import evidence, sentences
-from skinmodel.bundle import Model
 from skinmodel.export import DISCLAIMER, long_date, refusal
 
 VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
 
 
 @st.fragment
-def show(model: Model, tray: Tray, result: Result) -> None:
+def show(tray: Tray, result: Result) -> None:
     """The photo and the answer; a fragment, so that looking around reruns nothing else."""
     visits = range(len(result.analysis.visits))
     pages = _pages(result)
@@ -29,7 +28,7 @@ def show(model: Model, tray: Tray, result: Result) -> None:
             required=True,
             format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
         )
-    outside = evidence.notice(model.card, tray.stated)
+    outside = evidence.notice(result.card, tray.stated)
     notices = (outside,) if outside else ()
     hidden = withheld(tray, result)
     said = {

@@ -2,7 +2,9 @@
 
 import datetime
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -65,6 +67,7 @@ class Result:
     refused: tuple[Refusal, ...]
     drawn: bool
     mark: str  # names its files
+    card: Mapping[str, Any] = field(default_factory=dict, repr=False)  # of the model that made it
     views: dict[tuple[int, bool], dict[str, Any]] = field(default_factory=dict)  # by what is seen
 
     @property
@@ -229,13 +232,15 @@ class Tray:
         photos = tuple((one.photo.sha256, one.name, one.taken_on) for one in self.ordered)
         return model.sha256, model.version, mix, photos, self.missing
 
-    def keep(self, key: Key, analysis: Analysis) -> Result:
-        """Keeps a result and shows it, forgetting the oldest."""
+    def keep(
+        self, key: Key, analysis: Analysis, *, card: Mapping[str, Any] = MappingProxyType({})
+    ) -> Result:
+        """Keeps a result with its model's card and shows it, forgetting the oldest."""
         remarks = tuple((item.name, text) for item in self.items for text in item.photo.warnings)
         refused = tuple(refusal for refusal in self.refused if refusal.missing)
         mark = hashlib.sha256(repr(key).encode()).hexdigest()[:8]
         now = datetime.datetime.now(datetime.UTC)
-        self.results[key] = Result(analysis, now, remarks, refused, self.drawn, mark)
+        self.results[key] = Result(analysis, now, remarks, refused, self.drawn, mark, card)
         self.shown = key
         while len(self.results) > KEPT_RESULTS:
             del self.results[next(k for k in self.results if k != key)]

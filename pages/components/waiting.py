@@ -70,7 +70,7 @@ def compute(
             f"{analysis.NO_RESULT}{late} Nothing was lost. Reference {reference}"
         ) from error
     log.info("Analysed %d photos in %.2f s", len(series), found.timings["total"])
-    return tray.keep(tray.key(model, mix), found)
+    return tray.keep(tray.key(model, mix), found, card=model.card)
 
 
 def _wait(tray: Tray) -> Callable[[float, str], None]:
