@@ -202,7 +202,7 @@ def roll_back() -> None:
             before=named(before),
             after=named(models.folder(version)),
             reason="",
-            apply=models.roll_back,
+            apply=lambda: put_back(before, version),
         )
 
     if attempt(carry_out):
@@ -215,6 +215,14 @@ def put_to_use(before: Path, folder: Path) -> None:
     if models.active() != before:
         raise Conflict("Another model was put to use meanwhile. Nothing was changed.")
     models.promote(folder.name)
+
+
+def put_back(before: Path, version: str) -> None:
+    """Rolls back in the registry; Conflict where somebody has done so already."""
+    models = serving.registry()
+    if models.active() != before or models.previous() != version:
+        raise Conflict("Another model was put to use meanwhile. Nothing was changed.")
+    models.roll_back()
 
 
 def attempt(deed: Callable[[], T]) -> T | None:
