@@ -33,6 +33,7 @@ WORKING_SIDE = 600  # pixels of the short side; smaller photos are never enlarge
 MAX_BYTES = 25_000_000
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 64
+UNEVEN = 0.01  # how far a scale may differ between rows and columns
 MAX_RATIO = 4  # long side to short side
 TOO_LARGE = f"This photo is larger than {MAX_PIXELS // 1_000_000} megapixels."
 
@@ -67,6 +68,14 @@ class Photo:
     dicom: Dicom | None = None
     media_type: str = "image/jpeg"
     orientation: int = 1
+
+    @property
+    def mm_per_pixel(self) -> float | None:
+        """Of `picture`: known only where a DICOM file has measured it, alike in both directions."""
+        spacing = self.dicom.pixel_spacing_mm if self.dicom else None
+        if spacing is None or abs(spacing[0] / spacing[1] - 1) > UNEVEN:
+            return None
+        return spacing[0] * self.size[0] / self.picture.width
 
 
 def read_photo(

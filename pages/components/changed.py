@@ -85,6 +85,7 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
     )
     facts = (
         changelist.quality(found.comparison),
+        compare.sizes(pair, found),
         compare.errors(found),
         changelist.COLOURS_NOTE,
         found.outlined,

@@ -50,6 +50,19 @@ def rows(
     return [*found, colours]
 
 
+def millimetres(
+    labels: Sequence[str], measured: Sequence[Measures | None], scales: Sequence[float | None]
+) -> str:
+    """Sizes in millimetres where both photos' files say their scale; else that there is none."""
+    parts = []
+    for label, one, scale in zip(labels, measured, scales, strict=True):
+        if one is None or scale is None:
+            return "Sizes are relative: the files do not say how many millimetres a pixel is."
+        area, longest = one.area * scale**2, one.longest * scale
+        parts.append(f"{label}: {longest:.1f} mm across at most, {area:.1f} mm\N{SUPERSCRIPT TWO}.")
+    return " ".join((*parts, "Millimetres by the scale in the DICOM files."))
+
+
 def quality(comparison: Comparison) -> str:
     """How well the photos were aligned."""
     found = comparison.registration

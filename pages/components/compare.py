@@ -162,7 +162,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
         "facts": [
             f"{DISCLAIMER}.",
             *([quality] if quality else []),
-            *([] if reasons else [errors(found), changelist.COLOURS_NOTE]),
+            *([] if reasons else [sizes(pair, found), errors(found), changelist.COLOURS_NOTE]),
             found.outlined,
         ],
         "hint": HINT_STEPS + HINT if pair.steps else HINT,
@@ -182,6 +182,15 @@ def withheld(pair: Pair, found: Compared) -> list[str]:
     if comparability.differences(pair.before.visit.fields, pair.after.visit.fields):
         return [comparability.WITHHELD]
     return []
+
+
+def sizes(pair: Pair, found: Compared) -> str:
+    """What the photos measure in millimetres, if that can be said."""
+    return changelist.millimetres(
+        [pair.before.label, pair.after.label],
+        [side.examined.measures for side in found.sides],
+        [side.mm_per_pixel for side in found.sides],
+    )
 
 
 def errors(found: Compared) -> str:

@@ -25,6 +25,7 @@ from skinmodel.comparison import Comparison, Examined, compare_photos, examine, 
 from skinmodel.decoder import Decoder
 from skinmodel.difference import difference
 from skinmodel.gradcam import scale_jointly
+from skinmodel.images import Photo as ReadPhoto
 from skinmodel.measures import contour
 from skinmodel.outline import BY_HAND
 from skinmodel.outline_bundle import OutlineModel
@@ -44,19 +45,27 @@ class Reader:
 
     def picture(self, photo: Photo) -> Image.Image:
         """The upright photo; RecordError or InvalidImage with a sentence."""
+        return self.read(photo).picture
+
+    def read(self, photo: Photo) -> ReadPhoto:
+        """The same with what its file says."""
         data = photos.read(self.database, self.store, actor=self.actor, photo_id=photo.id)
-        return self.decoder.read(data, name=photo.name).picture
+        return self.decoder.read(data, name=photo.name)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One photo as the browser takes it; `contour` and `heat` are on the original's pixels."""
+    """One photo as the browser takes it; `contour` and `heat` are on the original's pixels.
+
+    `mm_per_pixel` of the picture as shown, None where no file says it.
+    """
 
     source: str = field(repr=False)
     size: tuple[int, int]
     contour: list[list[float]] = field(repr=False)
     heat: Plain | None = field(repr=False)
     examined: Examined
+    mm_per_pixel: float | None
 
 
 @dataclass(frozen=True)
@@ -104,11 +113,13 @@ def compare(
     `explained` is the assessment whose heat maps are shown.
     """
     shots = pair.before.photo, pair.after.photo
-    pictures, found = [], []
+    pictures, found, scales = [], [], []
     for place, photo in enumerate(shots):
         report(0.4 * place, f"Photo {place + 1} of 2: reading and outlining")
-        picture = reader.picture(photo)
+        read = reader.read(photo)
+        picture = read.picture
         pictures.append(picture)
+        scales.append(read.mm_per_pixel)
         found.append(examined(reader, model, photo, picture))
     report(0.8, "Aligning and measuring")
     known = repeatability_of(model)
@@ -125,8 +136,9 @@ def compare(
             contour=contour(seen.outline).round(1).tolist(),
             heat=heat,
             examined=seen,
+            mm_per_pixel=scale,
         )
-        for picture, seen, heat in zip(pictures, found, heats, strict=True)
+        for picture, seen, heat, scale in zip(pictures, found, heats, scales, strict=True)
     ]
     report(1.0, "Done")
     return Compared((sides[0], sides[1]), comparison, map_, code, model.version, known)
@@ -140,7 +152,12 @@ def examined(
     It is read unless its picture is given.
     """
     return _examined(
-        photo.sha256, photo.outline, model.sha256, model, lambda: picture or reader.picture(photo)
+        photo.sha256,
+        photo.outline,
+        photo.size,
+        model.sha256,
+        model,
+        lambda: picture or reader.picture(photo),
     )
 
 
@@ -149,11 +166,14 @@ def examined(
 def _examined(
     sha256: str,
     drawn: Points,
+    size: tuple[int, int],
     model_sha256: str,
     _model: OutlineModel,
     _read: Callable[[], Image.Image],
 ) -> Examined:
-    return examine(_model, _read(), drawn)
+    picture = _read()
+    across, down = picture.width / size[0], picture.height / size[1]  # large ones are read reduced
+    return examine(_model, picture, [(x * across, y * down) for x, y in drawn])
 
 
 def _heat(

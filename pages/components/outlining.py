@@ -81,7 +81,9 @@ def correct(photo: Photo, label: str) -> None:
         given = []
     if given is None:
         return
-    points = [(float(x), float(y)) for x, y in given]
+    # A large photo is shown reduced.
+    across, down = photo.size[0] / sheet.size[0], photo.size[1] / sheet.size[1]
+    points = [(float(x) * across, float(y) * down) for x, y in given]
 
     def save() -> DrawnOutline:
         return outlines.draw(
@@ -113,12 +115,14 @@ def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str:
         report(0.2, "Reading and outlining the photo")
         picture = reader.picture(photo)
         seen = comparing.examined(reader, model, photo, picture).outline
+        across, down = picture.width / photo.size[0], picture.height / photo.size[1]
+        drawn = [[x * across, y * down] for x, y in photo.outline]
         found = bool(seen.mask.any())
         return Sheet(
             id=f"{photo.id} {current.id if current else ''}",
             source=viewer.address(picture),
             size=picture.size,
-            points=(list(map(list, photo.outline)) or corners(seen).round(1).tolist()),
+            points=drawn or corners(seen).round(1).tolist(),
             alt=f"Photo of {label}",
             found=found,
             replaces=current.id if current else None,
