@@ -200,6 +200,20 @@ def neighbours() -> Iterator[Row]:
     )
 
 
+def beside() -> Iterator[Row]:
+    """Analyses while a training run goes on."""
+    from benchmarks import beside
+
+    result = beside.measure()
+    yield Row(
+        "Analyses beside a training run: 95th percentile, of an idle machine's",
+        result["ratio"],
+        f"{result['beside'] * 1000:.0f} against {result['alone'] * 1000:.0f} ms",
+        f"at most {beside.LIMIT:g}x",
+        result["ratio"] <= beside.LIMIT,
+    )
+
+
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     one.__name__: one
     for one in (
@@ -213,6 +227,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
         records,
         visit,
         neighbours,
+        beside,
     )
 }
 SPEEDS = [name for name in BENCHMARKS if name != "robustness"]  # what runs unasked
@@ -264,7 +279,7 @@ def main() -> int:
 
 
 def _run_here(name: str) -> None:
-    if name != "sessions":  # which measures two servers at once
+    if name not in {"sessions", "beside"}:  # which measure several processes at once
         from benchmarks.sidebyside import pin
 
         pin()

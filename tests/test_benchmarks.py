@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from benchmarks import diagnose, explain, neighbours, pipeline, records, train, visit
+from benchmarks import beside, diagnose, explain, neighbours, pipeline, records, train, visit
 from benchmarks.__main__ import BENCHMARKS, Row, _table_row, _text, machine
 
 TINY = {"filters": (4, 8), "lstm_units": 4}
@@ -49,6 +49,12 @@ def test_a_visit_more_is_measured() -> None:
 def test_finding_neighbours_is_measured() -> None:
     result = neighbours.measure(rounds=1, lesions=50, features=16)
     assert all(seconds > 0 for seconds in result["seconds"].values())
+
+
+@pytest.mark.slow
+def test_analyses_beside_a_run_are_measured() -> None:
+    result = beside.measure(rounds=1, analyses=2, backbone="conv")
+    assert result["ratio"] == result["beside"] / result["alone"] > 0
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
