@@ -86,6 +86,7 @@ class Job:
     version: str
     begun_at: datetime.datetime | None
     ended_at: datetime.datetime | None
+    attempt: int
 
 
 class AskedAlready(RecordError):
@@ -208,6 +209,7 @@ def value(row: JobRow) -> Job:
     return Job(
         row.id, row.number, row.kind, row.request, row.account_id, row.asked_at, row.state,
         row.wanted, row.reason, row.version, row.begun_at, row.ended_at,
+        row.attempt,
     )  # fmt: skip
 
 

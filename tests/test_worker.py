@@ -27,9 +27,13 @@ from records.photos import NewPhoto
 from records.schema import open_database
 from records.store import open_store
 from tests.records.clinic import CLINIC, CODES, Clinic, Clock
+from tests.tiny import save_tiny_model
+from tests.training.conftest import write_isic
 from training import process
-from training.datasets import data_sets
-from training.folder import CONFIG, HISTORY, Result, write_result
+from training.datasets import data_sets, write_data_set
+from training.folder import CONFIG, HISTORY, Result, last_words, write_result
+from training.manifest import read_isic
+from training.request import Places, Request
 from worker import Worker
 
 # A trainer that learns nothing but does what it is told, without the cost of importing PyTorch.
@@ -56,6 +60,18 @@ if deed == "full":
 while deed == "deaf" or not asked:
     time.sleep(0.01)
 end("stopped")
+"""
+
+
+REAL = Worker.command
+# The trainer that the app starts, but for its low priority, with which a busy machine would hardly
+# ever run it, and for most of the bootstrap's samples.
+AT_ONCE = """
+import sys
+from training import evaluate, jobs, process
+evaluate.RESAMPLES = 5
+process.step_back = lambda: None
+sys.exit(jobs.main())
 """
 
 
@@ -431,3 +447,35 @@ def test_a_run_goes_on_where_the_clinics_lesions_cannot_be_made(
     started().run(job.id)  # there are none; the trainer will say so
     assert look(database, job).state == DONE
     assert not data_sets(loaded.data_dir / "datasets")
+
+
+@pytest.mark.slow
+def test_a_run_from_drawn_photos_ends_with_a_candidate(
+    tmp_path: Path, database: Database, started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def command(one: Worker, lease: leases.Lease, folder: Path) -> list[str]:
+        python, _, _, *rest = REAL(one, lease, folder)
+        return [python, "-c", AT_ONCE, *rest]
+
+    monkeypatch.setattr(Worker, "command", command)
+    monkeypatch.setenv("SKIN_MODELS_DIR", str(save_tiny_model(tmp_path / "models", "1.0").parent))
+    folder = settings.load().data_dir / "datasets" / "toys"
+    folder.mkdir(parents=True)
+    table = read_isic(write_isic(tmp_path / "isic").folder).table
+    day = datetime.date(2025, 3, 12)
+    write_data_set(folder, table, name="Toys", kind="folder", created_on=day)
+    request = Request(
+        "fit", ("toys",), version="1.0", settings={"learns": "head", "views": 1, "epochs": 2}
+    )
+    job = jobs.ask(database, actor=CONSOLE, kind="fit", request=request.to_dict())
+    one = Worker(database, settings.load())
+    one.run(job.id)
+    one.queue.close()
+    found = look(database, job)
+    assert (found.state, found.version, found.reason) == (DONE, "1.1", "")
+    places = Places(settings.load().data_dir, tmp_path / "models")
+    assert places.registry.versions() == ("1.0", "1.1")
+    assert places.registry.active().name == "1.0"
+    said = "\n".join(last_words(places.run(job.id), 20))
+    assert "epoch 2/2" in said and "Traceback" not in said

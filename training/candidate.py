@@ -3,7 +3,7 @@
 import copy
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
@@ -28,6 +28,7 @@ from training.refusal import measure_unknown, unknown_of
 from training.run import CONFIG, Run, counts
 from training.seen import SEEN, fingerprints
 
+STEPS = 6  # of the measuring, as progress counts them
 INTENDED_USE = "Decision support for clinicians, research use. Not a diagnosis."
 NOT_FOR = (
     "Deciding by itself, or sending anybody home: a low probability does not exclude malignancy.",
@@ -43,6 +44,7 @@ def make_candidate(
     about: Mapping[str, Any],
     command: str,
     init: Path | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Path:
     """Calibrates and measures the run's best weights and saves them as a model in `folder`.
 
@@ -57,11 +59,23 @@ def make_candidate(
     as_saved(network)
     ready = for_use(copy.deepcopy(network))  # as the clinic runs it, and a third faster
 
-    kept_apart, test = (score_cases(ready, run, split) for split in ("calibration", "test"))
+    steps = iter(range(STEPS + 1))
+    progress(next(steps), STEPS)
+    kept_apart = score_cases(ready, run, "calibration")
+    progress(next(steps), STEPS)
+    test = score_cases(ready, run, "test")
+    progress(next(steps), STEPS)
     calibration = calibrate(kept_apart, prior_training=_training_mix(run))
     unknown = unknown_of(ready, run, kept_apart)
+    progress(next(steps), STEPS)
     test = replace(test, refused=unknown.scores(test.pooled) > THRESHOLD)
     calibration = with_tests(calibration, test)
+    numbers = measured(ready, run, calibration, test=test, kept_apart=kept_apart)
+    progress(next(steps), STEPS)
+    numbers |= {"unknown": measure_unknown(ready, run, unknown, test)}
+    progress(next(steps), STEPS)
+    numbers |= {"robustness": robustness.for_card(ready, run, calibration)}
+    progress(next(steps), STEPS)
     golden = golden_bytes(answers(ready, run.config.preparation, calibration, unknown))
     rest = {
         "created_on": datetime.now(UTC).date().isoformat(),
@@ -71,11 +85,7 @@ def make_candidate(
         **about,
         "splits": counts(run.table),
         SEEN: fingerprints(run.table, start_card(init)),
-        "numbers": measured(ready, run, calibration, test=test, kept_apart=kept_apart)
-        | {
-            "unknown": measure_unknown(ready, run, unknown, test),
-            "robustness": robustness.for_card(ready, run, calibration),
-        },
+        "numbers": numbers,
         "training": {
             "command": command,
             "commit": _commit(),

@@ -34,6 +34,7 @@ def finish(
             make_candidate(
                 run, folder, version=folder.name, about=about(request, places, init),
                 command="training run from the browser", init=init,
+                progress=lambda done, total: report.at("measure", done, total),
             )  # fmt: skip
         _compare(run, folder, places, report)
         report.at("register")

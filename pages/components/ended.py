@@ -25,7 +25,8 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
         who = runs.who(job, people)
         took = ""
         if job.begun_at and job.ended_at:
-            took = f" · took {duration((job.ended_at - job.begun_at).total_seconds())}"
+            last = f"attempt {job.attempt} " if job.attempt > 1 else ""
+            took = f" · {last}took {duration((job.ended_at - job.begun_at).total_seconds())}"
         st.caption(
             markdown(
                 f"{runs.data(job, names)} · {runs.start(job)} · asked for by {who},"
@@ -58,14 +59,19 @@ def buttons(job: Job) -> None:
 
             act(again)
         if st.button("Run again with changes", key=f"again-{job.id}"):
-            st.session_state[AGAIN] = dict(job.request)
-            st.rerun()
+            begin_with(dict(job.request))
         best = read(job, "best.json") if job.kind == "tune" else None
         if best and st.button("Train with the best settings", key=f"best-{job.id}"):
-            st.session_state[AGAIN] = {**job.request, "kind": "fit", "settings": best}
-            st.rerun()
+            begin_with({**job.request, "kind": "fit", "settings": best})
         if st.button("Delete", key=f"delete-{job.id}", icon=":material/delete:"):
             sure(job)
+
+
+def begin_with(request: dict[str, Any]) -> None:
+    """Fills the form, which stands above, with this request."""
+    st.session_state[AGAIN] = request
+    st.toast("The form for a new run, above, is filled in.")
+    st.rerun()
 
 
 @st.dialog("Delete this run?")
