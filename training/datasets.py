@@ -22,7 +22,7 @@ from training.disk import write_atomically
 from training.manifest import COLUMNS, InvalidData, Manifest, conflicts
 
 Kind = Literal["isic", "folder", "zip", "clinic"]
-DELETED = ".deleted-"
+DELETED, NEW = ".deleted-", ".new-"
 KEPT = 86400.0  # seconds that a deleted data set can be brought back
 ABOUT, MANIFEST, FINGERPRINTS = "dataset.json", "manifest.csv", "fingerprints.csv"
 
@@ -148,8 +148,8 @@ def _original(folder: Path) -> Path:
 
 
 def purge(folder: Path, *, after: float = KEPT) -> None:
-    """Removes for good what was deleted more than so many seconds ago."""
-    for one in folder.glob(f"{DELETED}*"):
+    """Removes for good what was deleted, or half asked for, more than so many seconds ago."""
+    for one in (*folder.glob(f"{DELETED}*"), *folder.glob(f"{NEW}*")):
         if time.time() - one.stat().st_mtime >= after:
             shutil.rmtree(one, ignore_errors=True)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from skinmodel.plain import tuples
-from training.datasets import Kind
+from training.datasets import NEW, Kind
 from training.disk import write_atomically
 from training.process import taken
 
@@ -112,17 +112,22 @@ def begin(datasets: Path, request: Request, *, upload: bytes | memoryview | None
     """The intake's folder; Refused if the same is being brought in already."""
     what = json.dumps([request.kind, request.source, request.files or request.name])
     folder = datasets / f"{PREFIX}{hashlib.sha256(what.encode()).hexdigest()[:12]}"
-    datasets.mkdir(parents=True, exist_ok=True)
-    try:
-        folder.mkdir()
-    except FileExistsError as error:
-        raise Refused("The same is being brought in already; see below.") from error
+    new = datasets / f"{NEW}{uuid.uuid4().hex}"
+    new.mkdir(parents=True)
     try:
         if upload is not None:
-            (folder / UPLOAD).write_bytes(upload)
-        write_atomically(folder / REQUEST, json.dumps(asdict(request)))
+            (new / UPLOAD).write_bytes(upload)
+        write_atomically(new / REQUEST, json.dumps(asdict(request)))
+        if look(folder) is None and not taken(folder / LOCK):
+            shutil.rmtree(folder, ignore_errors=True)  # left behind, and of no use to anybody
+        if folder.exists():
+            raise Refused("The same is being brought in already; see below.")
+        try:
+            os.rename(new, folder)
+        except OSError as error:  # somebody else was faster
+            raise Refused("The same is being brought in already; see below.") from error
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
         raise
     return folder
 
@@ -160,7 +165,8 @@ def agree(folder: Path, rows: Sequence[str]) -> None:
 
 def cancel(folder: Path) -> None:
     """Asks the process to stop; where none is left, everything of the intake goes at once."""
-    if taken(folder / LOCK):
+    one = look(folder)
+    if one and one.running:  # perhaps it only begins, and will find this
         (folder / CANCEL).touch()
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def work(folder: Path) -> int:
     """Works on an intake unless somebody else does; its state says how it ended."""
+    if not (folder / REQUEST).exists():  # discarded before this process began
+        return 1
     try:
         with alone(folder / LOCK):
             return _guarded(folder)

@@ -6,7 +6,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from training.datasets import FINGERPRINTS, DataSet, combined, data_sets, write_data_set
+from training.datasets import (
+    FINGERPRINTS,
+    DataSet,
+    bring_back,
+    combined,
+    data_sets,
+    delete,
+    deleted,
+    purge,
+    write_data_set,
+)
 from training.manifest import COLUMNS, InvalidData
 
 TODAY = datetime.date(2025, 3, 12)
@@ -104,3 +114,16 @@ def test_a_lesion_that_would_leak_is_refused(tmp_path: Path, other, sentence: st
 def test_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
     assert refused() == "Choose at least one data set."
     assert "no photos" in refused(make(tmp_path, "Empty"))
+
+
+def test_deleted_sets_can_be_brought_back_for_a_day(tmp_path: Path) -> None:
+    made = make(tmp_path, "One", {"image": "1"})
+    delete(made)
+    assert data_sets(tmp_path) == ()
+    (gone,) = deleted(tmp_path)
+    purge(tmp_path)
+    bring_back(gone)
+    assert data_sets(tmp_path) == (made,)
+    delete(made)
+    purge(tmp_path, after=0)
+    assert list(tmp_path.iterdir()) == []

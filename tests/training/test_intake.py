@@ -293,6 +293,23 @@ def test_the_same_is_not_brought_in_twice_at_once(tmp_path: Path, few: Layout) -
         ask(tmp_path, few.folder)
 
 
+def test_what_was_left_behind_does_not_stand_in_the_way(tmp_path: Path, few: Layout) -> None:
+    folder = ask(tmp_path, few.folder)
+    (folder / intake.REQUEST).unlink()
+    assert intake_process.work(folder) == 1
+    assert intake.intakes(tmp_path) == ()
+    assert isinstance(bring(ask(tmp_path, few.folder)), DataSet)
+
+
+def test_a_process_that_only_begins_is_stopped_and_not_robbed(tmp_path: Path, few: Layout) -> None:
+    folder = ask(tmp_path, few.folder)
+    intake.say(folder, State("starting"))
+    intake.cancel(folder)
+    assert folder.exists()
+    assert intake_process.work(folder) == 1
+    assert list(tmp_path.glob(".*")) == []
+
+
 @pytest.mark.parametrize("stage", ["copying", "unpacking", "reading", "comparing"])
 def test_an_intake_that_was_killed_is_no_data_set_and_goes_on(
     tmp_path: Path, few: Layout, monkeypatch: pytest.MonkeyPatch, stage: str
