@@ -37,6 +37,8 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
             (st.error if job.state == jobs.FAILED else st.warning)(markdown(job.reason))
         folder = runs.places().run(job.id)
         outcome(job)
+        if job.version and st.button(f"See candidate {job.version}", key=f"see-{job.id}"):
+            st.switch_page("admin/models.py")
         history = read_history(folder)
         if history:
             livecurves.draw(history, epochs=int(history[-1]["epochs"]), key=f"ended-{job.id}")
