@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from skinmodel.diagnoses import CODES
@@ -88,9 +89,10 @@ class CnnLstm(nn.Module):
             batch_first=True,
             dropout=config.dropout if config.lstm_layers > 1 else 0.0,
         )
-        # Mean of the visits so far, around the LSTM: averaging photos is the baseline a sequence
-        # model has to beat, so the network starts from it.
-        self.shortcut = nn.Linear(width, units)
+        self.shortcut = nn.Linear(width, units)  # around the LSTM, from the visits' mean features
+        # How far the reading of the course counts against the mean of the visits read one by one,
+        # which is the baseline that a sequence model has to beat. Half at first.
+        self.course = nn.Parameter(torch.zeros(()))
         dense: list[nn.Module] = []
         for units_in, units_out in zip(
             (units, *config.dense_units), config.dense_units, strict=False
@@ -127,15 +129,31 @@ class CnnLstm(nn.Module):
         return self.forward_pooled(features.mean(dim=(-2, -1)), visit, days)
 
     def forward_pooled(self, pooled: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
-        """As `forward_head`, from features already pooled over the photo: (B, P, F)."""
+        """As `forward_head`, from features already pooled over the photo: (B, P, F).
+
+        Each visit is read by itself, and the course up to it; the result lies between the mean
+        probability of the visits so far and what the course says, both as logarithms.
+        """
         visits, present = _mean_by_visit(pooled, visit)  # (B, T, F), (B, T)
-        inputs = visits
+        inputs = first = visits
         if self.config.uses_days:
             inputs = torch.cat([visits, _day_inputs(days, present)], dim=-1)
-        states, _ = self.lstm(inputs)  # causal, so padding at the end reaches no earlier visit
+            first = F.pad(visits, (0, DAY_INPUTS))  # as if each were the first
+        alone = self._read(first.flatten(0, 1)[:, None], visits.flatten(0, 1)[:, None])
+        alone = alone.unflatten(0, visits.shape[:2])[:, :, 0]  # (B, T, K)
+        if visits.shape[1] == 1:
+            return alone
         count = torch.arange(1, visits.shape[1] + 1, device=visits.device, dtype=visits.dtype)
-        so_far = visits.cumsum(dim=1) / count[:, None]
-        logits: Tensor = self.classifier(self.dense(states + self.shortcut(so_far)))
+        # Causal, so padding at the end reaches no earlier visit.
+        together = self._read(inputs, visits.cumsum(dim=1) / count[:, None])
+        share = self.course.sigmoid()
+        later = share * together + (1 - share) * _mean_so_far(alone)
+        return torch.cat([alone[:, :1], later[:, 1:]], dim=1)
+
+    def _read(self, inputs: Tensor, mean: Tensor) -> Tensor:
+        """Series of the LSTM's inputs, beside the mean features so far, to logits (B, T, K)."""
+        states, _ = self.lstm(inputs)
+        logits: Tensor = self.classifier(self.dense(states + self.shortcut(mean)))
         return logits
 
     def forward(self, photos: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
@@ -249,6 +267,22 @@ def _mean_by_visit(pooled: Tensor, visit: Tensor) -> tuple[Tensor, Tensor]:
     count = belongs.sum(dim=-1, keepdim=True)  # (B, T, 1)
     weights = belongs.to(pooled.dtype) / count.clamp(min=1)
     return weights @ pooled, count[..., 0] > 0
+
+
+def _mean_so_far(logits: Tensor) -> Tensor:
+    """Logits of the mean probabilities of the visits up to each (B, T, K), from each visit's.
+
+    What is added to all logits alike is averaged, so that equal visits give their own logits.
+    """
+    single = logits.shape[-1] == 1
+    if single:
+        logits = torch.cat([logits, torch.zeros_like(logits)], dim=-1)
+    count = torch.arange(1, logits.shape[1] + 1, device=logits.device, dtype=logits.dtype)
+    common = logits.logsumexp(dim=-1, keepdim=True)  # (B, T, 1)
+    mean = torch.logcumsumexp(logits - common, dim=1)
+    if single:
+        return mean[..., :1] - mean[..., 1:]
+    return mean + common.cumsum(dim=1) / count[:, None] - count.log()[:, None]
 
 
 def _day_inputs(days: Tensor | None, present: Tensor) -> Tensor:

@@ -82,6 +82,25 @@ def test_the_order_within_a_visit_does_not_matter(
     )
 
 
+@pytest.mark.parametrize("task", ["multiclass", "binary"])
+@torch.no_grad()
+def test_where_the_course_counts_nothing_probabilities_are_averaged(
+    make_network: Make, features: torch.Tensor, task: str
+) -> None:
+    network = make_network(task=task)
+    was = network.course.clone()
+    network.course.fill_(-40)
+    alone = network.forward_head(features[:, None], torch.zeros(5, 1, dtype=torch.long))[:, 0]
+    logits = network.forward_head(features[None], torch.arange(5)[None])[0]
+    network.course.copy_(was)
+
+    def probabilities(of: torch.Tensor) -> torch.Tensor:
+        return of.softmax(dim=-1) if task == "multiclass" else of.sigmoid()
+
+    mean = probabilities(alone).cumsum(dim=0) / torch.arange(1, 6)[:, None]
+    torch.testing.assert_close(probabilities(logits), mean, **TIGHT)
+
+
 @torch.no_grad()
 def test_days_matter_only_where_they_are_used(make_network: Make, features: torch.Tensor) -> None:
     soon, late = torch.arange(5.0)[None], torch.arange(5.0)[None] * 700
