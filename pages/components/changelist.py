@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pages.components.words import NARROW_SPACE, at_least, change, count
+from pages.components.words import NARROW_SPACE, at_least, change
 from skinmodel.changes import Change
 from skinmodel.comparison import Comparison
 from skinmodel.measures import Measures
@@ -69,8 +69,7 @@ def quality(comparison: Comparison) -> str:
     if found.matrix is None:
         return ""
     parts = [
-        count(found.inliers, "match").replace("matchs", "matches"),
-        f"residual {found.residual:.1f}{NARROW_SPACE}% of the photo's height",
+        f"{found.inliers:,} matches",
         f"{round(100 * found.overlap)}{NARROW_SPACE}% in common",
     ]
     if abs(found.turned) >= 1:

@@ -26,12 +26,14 @@ from records.series import LesionPage
 from skinmodel.export import DISCLAIMER, output_diagnosis
 from skinmodel.inferno import colour_table
 from skinmodel.outline_bundle import OutlineModel
+from skinmodel.registration import LEAST_INLIERS
 from skinmodel.weights import InvalidModel
 
 KEPT = 6  # pairs in this session, so that stepping back shows them at once
+BLANK = {"name": "", "value": "", "error": "", "seen": False}  # nothing that could be read
 HINT = "Space: blink. 1 to 4: view. O: outlines. H: heat maps. Plus and minus: zoom."
 HINT_STEPS = "Left and right: other visits. "
-OTHER_LESION = "These photos may not show the same lesion. Nothing is measured."
+OTHER_LESION = "These photos may not show the same lesion."
 UNDATED = "The day of a visit is not known, so nothing is measured. It can be set at the visit."
 NOT_MEASURED = "Nothing is measured."
 
@@ -120,7 +122,7 @@ def waiting(pair: Pair) -> dict[str, Any]:
         ],
         "notices": [],
         "headline": "",
-        "rows": [],
+        "rows": [BLANK] * len(changelist.NAMES),
         "facts": [],
         "hint": "",
     }
@@ -174,7 +176,9 @@ def withheld(pair: Pair, found: Compared) -> list[str]:
     """Why there are no numbers, in sentences; none where there are."""
     comparison = found.comparison
     if comparison.registration.refusal:
-        return [comparison.registration.refusal, OTHER_LESION]
+        strange = comparison.registration.inliers < LEAST_INLIERS
+        other = [OTHER_LESION] if strange else []
+        return [comparison.registration.refusal, *other, NOT_MEASURED]
     if comparison.refusal:
         return [comparison.refusal, NOT_MEASURED]
     if pair.before.day is None or pair.after.day is None:

@@ -34,7 +34,7 @@ UNASKED = 12  # visits measured without being asked; more take a while
 MARKED = 40  # visits; more marks would hide the line
 LEADING = 3  # diagnoses shown; more lines could not be told apart
 FEW = 5  # days that all find room below the chart
-HEIGHT = 260  # pixels
+HEIGHT = 280  # pixels
 DASHES = ("solid", "dash", "dot")
 SHOWN = {name: changelist.NAMES[name] for name in ("area", "longest", "asymmetry", "irregularity")}
 
@@ -165,12 +165,27 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
                 values.append(one.value)
                 limits.append(one.limit)
                 said.append(f"{point.shot.label} {changelist.row(one)['value']}")
+    many = len(days) > MARKED
+    colour = st.get_option(f"theme.{theme}.textColor")
+    if many:  # two hundred bars would hide the line: a band instead
+        ends = [v + e for v, e in zip(values, limits, strict=True)]
+        ends += [v - e for v, e in zip(values[::-1], limits[::-1], strict=True)]
+        chart.add_scatter(
+            x=days + days[::-1],
+            y=ends,
+            fill="toself",
+            mode="lines",
+            line={"color": st.get_option(f"theme.{theme}.grayColor"), "width": 0},
+            opacity=0.3,
+            hoverinfo="skip",
+            showlegend=False,
+        )
     chart.add_scatter(
         x=days,
         y=values,
-        error_y={"array": limits, "width": 5, "thickness": 1.5},
-        mode="lines+markers" if len(days) <= MARKED else "lines",
-        line={"color": st.get_option(f"theme.{theme}.textColor"), "width": 2},
+        error_y={"array": limits, "width": 5, "thickness": 1.5, "visible": not many},
+        mode="lines" if many else "lines+markers",
+        line={"color": colour, "width": 2},
         marker={"size": 8},
         hovertemplate="%{y:+.0%}<extra></extra>" if ratio else "%{y:+.2f}<extra></extra>",
         showlegend=False,
@@ -182,8 +197,8 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
     with place:
         _draw(chart, all_days, happened, theme, key="course-measures", alt=alt)
     st.caption(
-        f"{SHOWN[name]}, change since {reference.label}. Bars: an unchanged lesion photographed"
-        " again stays within them 95 times of 100."
+        f"{SHOWN[name]}, change since {reference.label}. {'Band' if many else 'Bars'}: an"
+        " unchanged lesion photographed again stays within 95 times of 100."
         f" Outline model {markdown(found.outline_version)}. {_not_measured(found)}"
     )
 
@@ -214,7 +229,7 @@ def _draw(
     chart.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 16, "t": 20, "b": 0},
-        legend={"orientation": "h", "y": -0.25, "itemclick": False, "itemdoubleclick": False},
+        legend={"orientation": "h", "y": -0.35, "itemclick": False, "itemdoubleclick": False},
         hovermode="x unified",
     )
     st.plotly_chart(

@@ -60,7 +60,7 @@ def opened(page: Page, server: Server, lesion_id: str) -> Locator:
     page.goto(f"{server.address}/lesion?lesion={lesion_id}")
     compare = page.locator(".compare:not(.busied)")
     compare.wait_for()
-    page.get_by_text("Bars: an unchanged lesion").wait_for()  # made after the comparison
+    page.get_by_text("an unchanged lesion photographed").wait_for()  # made after the comparison
     page.wait_for_selector(READY)
     return compare
 

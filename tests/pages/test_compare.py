@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.components import changelist, pairs, serving
+from pages.components import changelist, compare, pairs, serving
 from pages.components.tray import Opened
 from records import comparability, series
 from records.photos import NewPhoto
@@ -90,7 +90,7 @@ def test_another_lesion_is_shown_beside_it_without_numbers(person: SignedIn) -> 
     data = compared(open_page("lesion", lesion=opened.lesion.id))
     assert data["matrix"] is None and data["difference"] is None and data["rows"] == []
     assert data["notices"][0].startswith("These photos could not be aligned: ")
-    assert data["notices"][1].startswith("These photos may not show the same lesion.")
+    assert data["notices"][1:] == [compare.OTHER_LESION, compare.NOT_MEASURED]
 
 
 def test_sizes_of_photos_taken_otherwise_are_withheld(person: SignedIn) -> None:
