@@ -11,11 +11,11 @@ from pages.components import (
     changelist,
     comparing,
     guard,
-    outlining,
     pairs,
     serving,
     viewer,
 )
+from pages.components.aside import Task
 from pages.components.comparing import Compared
 from pages.components.pairs import Pair
 from pages.components.words import markdown
@@ -60,14 +60,16 @@ def show(page: LesionPage) -> None:
     pair = pairs.choose(page.lesion.id, visits)
     explained = _explained(page, pair)
     key = _key(model, pair, explained)
-    kept: dict[str, Compared | str] = st.session_state.setdefault("compared", {})
-    found = kept.get(key)
+    kept: dict[str, Task[Compared]] = st.session_state.setdefault("compared", {})
+    if key not in kept:
+        kept[key] = _work(model, pair, explained)
+        while len(kept) > KEPT:
+            del kept[next(iter(kept))]
+    found = kept[key].answer
     with place:
         if isinstance(found, str):
             st.warning(markdown(found))
-            if st.button("Try again", key="compare-again"):
-                del kept[key]
-                st.rerun()
+            st.button("Try again", key="compare-again", on_click=kept.pop, args=(key,))
             return
         _component()(
             key="compare",
@@ -75,13 +77,8 @@ def show(page: LesionPage) -> None:
             on_step_change=lambda: _step(page, visits),
             width="stretch",
         )
-        if found is not None:
-            outlining.offer(pair)
-            return
-        kept[key] = _work(model, pair, explained)
-        while len(kept) > KEPT:
-            del kept[next(iter(kept))]
-        st.rerun()
+        if found is None:
+            aside.watch(kept[key], key="compare")
 
 
 def _step(page: LesionPage, visits: Any) -> None:
@@ -90,10 +87,9 @@ def _step(page: LesionPage, visits: Any) -> None:
         pairs.step(page.lesion.id, visits, by)
 
 
-def _work(model: OutlineModel, pair: Pair, explained: Assessment | None) -> Compared | str:
-    """The comparison, or the sentence why there is none."""
+def _work(model: OutlineModel, pair: Pair, explained: Assessment | None) -> Task[Compared]:
     reader = comparing.reader(guard.require(CLINICIAN).actor)
-    return aside.run(
+    return Task(
         lambda report: comparing.compare(reader, model, pair, explained, report), "Comparing"
     )
 

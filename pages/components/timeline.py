@@ -19,6 +19,7 @@ from pages.components import (
     pairs,
     serving,
 )
+from pages.components.aside import Task
 from pages.components.courses import Course
 from pages.components.events import Event
 from pages.components.pairs import Shot
@@ -113,30 +114,33 @@ def _measures(page: LesionPage, shots: list[Shot], happened: list[Event], theme:
         st.error(str(error))
         return
     st.markdown("**Change since the first visit**")
-    kept: dict[str, Course | str] = st.session_state.setdefault("courses", {})
+    kept: dict[str, Task[Course]] = st.session_state.setdefault("courses", {})
     key = repr((page.lesion.id, model.sha256, shots))
-    found = kept.get(key)
-    if isinstance(found, str):
-        st.warning(markdown(found))
-        if st.button("Try again", key="courses-again"):
-            del kept[key]
-            st.rerun()
+    wanted = st.session_state.setdefault("courses-wanted", set())
+    if len(shots) > UNASKED and key not in wanted:
+        st.button(f"Measure {len(shots)} visits", on_click=wanted.add, args=(key,))
         return
-    if found is None and len(shots) > UNASKED and not st.button(f"Measure {len(shots)} visits"):
+    task = kept[key] = kept.get(key) or _work(model, shots, None)
+    answer = task.answer  # looked at once: it may come at any moment
+    if isinstance(answer, Course) and len(answer.points) < len(shots):
+        task, answer = _work(model, shots, answer), None
+        kept[key] = task
+    if isinstance(answer, str):
+        st.warning(markdown(answer))
+        st.button("Try again", key="courses-again", on_click=kept.pop, args=(key,))
         return
-    if found and found.points:
+    if found := answer or task.so_far:
         _course(found, happened, theme)
-    if found is None or len(found.points) < len(shots):
-        kept.clear()
-        kept[key] = found or Course(None, (), model.version)  # asked for
-        kept[key] = _work(model, shots, found)
-        st.rerun()
+    if answer is None:
+        aside.watch(task, key="course")
 
 
-def _work(model: OutlineModel, shots: list[Shot], so_far: Course | None) -> Course | str:
+def _work(model: OutlineModel, shots: list[Shot], so_far: Course | None) -> Task[Course]:
     reader = comparing.reader(guard.require(CLINICIAN).actor)
-    return aside.run(
-        lambda report: courses.follow(reader, model, shots, so_far, report), "Measuring"
+    return Task(
+        lambda report: courses.follow(reader, model, shots, so_far, report),
+        "Measuring",
+        so_far=so_far,
     )
 
 

@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -46,15 +47,30 @@ def visited(person: SignedIn, *pictures: Image.Image, last: VisitFields = HOW) -
     return opened
 
 
-def compared(page: AppTest) -> dict[str, Any]:
-    """What the browser is told to draw."""
-    found = [
+def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:
+    """What the browser is told to draw with a component."""
+    return [
         json.loads(one.proto.json)
         for one in page.get("bidi_component")
-        if one.proto.component_name.endswith("compare")
+        if one.proto.component_name.endswith(component)
     ]
-    assert len(found) == 1 and not found[0].get("waiting")
-    return dict(found[0])
+
+
+def settled(page: AppTest) -> AppTest:
+    """The page once nothing is worked on; asks again as the browser does."""
+    for _ in range(300):
+        if not drawn(page, "aside"):
+            return page
+        time.sleep(0.1)
+        page.run()
+    raise AssertionError("The work never ended.")
+
+
+def compared(page: AppTest) -> dict[str, Any]:
+    """What the comparison shows."""
+    (found,) = drawn(settled(page), "compare")
+    assert not found.get("waiting")
+    return found
 
 
 def test_growth_is_measured_between_two_visits(person: SignedIn) -> None:
@@ -121,7 +137,7 @@ def test_of_three_visits_the_last_two_come_first_and_others_are_a_click_away(
 def test_one_visit_cannot_be_compared(person: SignedIn) -> None:
     page = open_page("lesion", lesion=visited(person, draw_lesion(3, size=SIZE)).lesion.id)
     assert "A comparison needs photos of at least 2 dates." in says(page)
-    assert not [one for one in page.get("bidi_component") if "compare" in one.proto.component_name]
+    assert drawn(page, "compare") == []
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from records.confirmations import ConfirmationFields
 from records.sessions import SignedIn
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion, draw_series
-from tests.pages.test_compare import DAYS, SIZE, visited
+from tests.pages.test_compare import DAYS, SIZE, settled, visited
 from tests.pages.test_examine import jpeg, labels, says
 from tests.pages.test_records import JUNE, MARCH, add_lesion, examined, open_page, save
 
 
 def charts(page: AppTest) -> list[dict[str, Any]]:
-    return [json.loads(one.proto.spec) for one in page.get("plotly_chart")]
+    return [json.loads(one.proto.spec) for one in settled(page).get("plotly_chart")]
 
 
 def test_measures_follow_the_first_visit_with_their_errors(person: SignedIn) -> None:
