@@ -1,10 +1,11 @@
-// Asks the server again after a while, for work that it does aside.
+// Asks the server again and again for work that it does aside. One question alone may be lost where
+// several parts of a page ask at the same time.
 
 const timers = new WeakMap();
 
 export default function (component) {
   const { parentElement, data } = component;
-  clearTimeout(timers.get(parentElement));
-  timers.set(parentElement, setTimeout(() => component.setTriggerValue("again", data.at), data.after));
-  return () => clearTimeout(timers.get(parentElement));
+  clearInterval(timers.get(parentElement));
+  timers.set(parentElement, setInterval(() => component.setTriggerValue("again", Date.now()), data.after));
+  return () => clearInterval(timers.get(parentElement));
 }
