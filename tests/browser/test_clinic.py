@@ -101,5 +101,5 @@ def test_a_lesion_over_two_visits_is_found_again(browser: Browser, tmp_path: Pat
         expect(page.get_by_role("img", name=re.compile("^Photo 1, "))).to_have_count(2)
         page.get_by_role("button", name="Show with photos and heat maps").first.click()
         answered(page)
-        expect(page.locator(".facts")).to_contain_text("Model tiny-1")
+        expect(page.locator(".viewer .facts")).to_contain_text("Model tiny-1")
         context.close()
