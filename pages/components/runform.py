@@ -63,10 +63,14 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
         starts = {IMAGENET: "ImageNet's weights", NOTHING: "Nothing"}
         if active:
             starts = {MODEL: f"Active model {active}", **starts}
-        start = _choice("Start from", starts, was.get("start", next(iter(starts))), f"{key}-start")
+        # Folds are of lesions that the start has not met, and the active model has met most.
+        usual = IMAGENET if kind == "cross-validate" else next(iter(starts))
+        start = _choice("Start from", starts, was.get("start", usual), f"{key}-{kind}-start")
         st.caption(
             {
-                MODEL: "Already knows skin; needs the least data.",
+                MODEL: "Already knows skin; needs the least data."
+                if kind != "cross-validate"
+                else "Only for data that it has never met.",
                 IMAGENET: "Knows photos in general; needs thousands of photos.",
                 NOTHING: "Random weights; needs far more data and time.",
             }[start]

@@ -148,3 +148,12 @@ def test_settings_that_cannot_be_used_are_said_before_the_start() -> None:
     next(box for box in page.text_input if box.label == "Filters").set_value("").run()
     assert "needs filters" in says(page)
     assert next(b for b in page.button if b.label == "Start").disabled
+
+
+@pytest.mark.usefixtures("toys")
+def test_folds_do_not_start_from_a_model_that_may_have_met_them() -> None:
+    page = opened()
+    assert page.segmented_control[1].value == "model"
+    page.segmented_control[0].set_value("cross-validate").run()
+    assert page.segmented_control[1].value == "imagenet"
+    assert next(box for box in page.number_input if box.label == "Folds").value == 5
