@@ -11,6 +11,7 @@ from pages.components import (
     changelist,
     comparing,
     guard,
+    outlining,
     pairs,
     serving,
     viewer,
@@ -79,6 +80,8 @@ def show(page: LesionPage) -> None:
         )
         if found is None:
             aside.watch(kept[key], key="compare")
+        else:
+            outlining.offer(pair)
 
 
 def _step(page: LesionPage, visits: Any) -> None:

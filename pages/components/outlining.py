@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import aside, comparing, guard, saves, serving, viewer
+from pages.components.aside import Task
 from pages.components.pairs import Pair
 from pages.components.words import count, markdown
 from records import accounts, outlines
@@ -65,6 +66,9 @@ def correct(photo: Photo, label: str) -> None:
     actor = guard.require(CLINICIAN).actor
     every = outlines.of_photo(serving.database(), actor=actor, photo_id=photo.id)
     sheet = _sheet(photo, label, every)
+    if isinstance(sheet, Task):
+        aside.watch(sheet, key="outlining")
+        return
     if isinstance(sheet, str):
         st.warning(markdown(sheet))
         return
@@ -100,10 +104,10 @@ def correct(photo: Photo, label: str) -> None:
         st.rerun()
 
 
-def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str:
-    kept: Sheet | None = st.session_state.get(OPEN)
-    if kept and kept.id.startswith(photo.id):
-        return kept
+def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str | Task[Sheet]:
+    of, kept = st.session_state.get(OPEN, ("", None))
+    if kept and of == photo.id:
+        return kept.answer or kept
     try:
         model = serving.outline_model()
     except InvalidModel as error:
@@ -128,10 +132,9 @@ def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str:
             replaces=current.id if current else None,
         )
 
-    made = aside.run(make, "Opening")
-    if isinstance(made, Sheet):
-        st.session_state[OPEN] = made
-    return made
+    task = Task(make, "Opening")
+    st.session_state[OPEN] = photo.id, task
+    return task.answer or task
 
 
 def _history(every: list[DrawnOutline]) -> str:
