@@ -14,27 +14,30 @@ dark = st.context.theme.type == "dark"
 st.logo(LOGO / f"logo-{'dark' if dark else 'light'}.svg", size="large")
 person = guard.someone()
 roles = person.account.roles
-pages = []
+pages: dict[str, list[st.Page]] = {"": []}
 if CLINICIAN in roles:
-    pages += [
+    pages[""] += [
         st.Page("clinic/examine.py", title="Examine", default=True),
         st.Page("clinic/today.py", title="Today's photos"),
         st.Page("clinic/patients.py", title="Patients"),
         # Opened from a patient, or by its own address.
         st.Page("clinic/lesion.py", title="Lesion", visibility="hidden"),
     ]
+pages[""] += [
+    st.Page("clinic/model.py", title="Model"),
+    st.Page("everyone/account.py", title=person.account.name, icon=":material/account_circle:"),
+]
 if ADMIN in roles:
-    pages += [
+    pages["Learning"] = [
         st.Page("admin/data.py", title="Data"),
         st.Page("admin/training.py", title="Training"),
         st.Page("admin/models.py", title="Models"),
+    ]
+    pages["Administration"] = [
         st.Page("admin/accounts.py", title="Accounts", default=CLINICIAN not in roles),
         st.Page("admin/casemix.py", title="Case mix"),
         st.Page("admin/preferences.py", title="Preferences"),
         st.Page("admin/backups.py", title="Backups"),
         st.Page("admin/audit.py", title="Audit log"),
     ]
-pages += [st.Page("clinic/model.py", title="Model")]
-name = person.account.name
-pages += [st.Page("everyone/account.py", title=name, icon=":material/account_circle:")]
 st.navigation(pages, position="top").run()

@@ -56,9 +56,7 @@ def draw_series(
     )
 
 
-def lesion_mask(
-    seed: int, *, growth: float = 0.0, size: Size = (600, 450)
-) -> NDArray[np.bool_]:
+def lesion_mask(seed: int, *, growth: float = 0.0, size: Size = (600, 450)) -> NDArray[np.bool_]:
     """True inside the outline that `draw_lesion` draws for the same arguments, (height, width)."""
     distance, angle = polar(size, _centre(seed, size, 1.0))
     return distance < outline(seed, growth, angle) * min(size)

@@ -18,9 +18,7 @@ def test_training_is_measured() -> None:
 
 
 def test_preparing_photos_is_measured() -> None:
-    rate = pipeline.measure(
-        "conv", rounds=1, batch=16, size=32, large=diagnose.upload, **TINY
-    )
+    rate = pipeline.measure("conv", rounds=1, batch=16, size=32, large=diagnose.upload, **TINY)
     assert len(rate) == 5 and all(0 < images < 1e9 for images in rate.values())
 
 

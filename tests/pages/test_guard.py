@@ -90,8 +90,8 @@ def test_the_menu_has_the_pages_of_the_role(
     menus: list[list[str]] = []
     real: Callable[..., object] = st.navigation
 
-    def noted(pages: list[st.Page], **options: object) -> object:
-        menus.append([page.title for page in pages])
+    def noted(pages: dict[str, list[st.Page]], **options: object) -> object:
+        menus.append([page.title for section in pages.values() for page in section])
         return real(pages, **options)
 
     monkeypatch.setattr(st, "navigation", noted)
