@@ -30,7 +30,7 @@ from streamlit.runtime import Runtime
 
 import settings
 from pages import components
-from pages.components import serving
+from pages.components.frame import serving
 from records import links, upkeep
 from records.errors import RecordError
 from signin.door import Door, routes
@@ -120,7 +120,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         log.info("Outline model %s is ready", serving.outline_model().version)
     except InvalidModel as error:
         log.error("No usable outline model: %s", error)
-    for module in pkgutil.iter_modules(components.__path__, f"{components.__name__}."):
+    for module in pkgutil.walk_packages(components.__path__, f"{components.__name__}."):
         importlib.import_module(module.name)
     gc.collect()
     gc.freeze()

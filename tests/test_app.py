@@ -14,7 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import Runtime
 
 import app
-from pages.components import serving
+from pages.components.frame import serving
 from signin import cookies
 from signin.gate import RERUN
 from tests.signing import admit

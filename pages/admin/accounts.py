@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from pages.components import guard, serving
-from pages.components.words import ROLE_NAMES, count, markdown
+from pages.components.frame import guard, serving
+from pages.components.frame.words import ROLE_NAMES, count, markdown
 from records import accounts, links
 from records.accounts import Account
 from records.actors import ADMIN, CLINICIAN, Actor

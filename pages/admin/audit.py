@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import accounts, audit
 from records.actors import ADMIN, Actor
 from records.audit import Entry

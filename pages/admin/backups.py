@@ -4,8 +4,9 @@ import threading
 
 import streamlit as st
 
-from pages.components import departing, guard, saves, serving
-from pages.components.words import count, markdown
+from pages.components.frame import guard, saves, serving
+from pages.components.frame.words import count, markdown
+from pages.components.patient import departing
 from records import backup, preferences, rehearsal, upkeep, verification
 from records.actors import ADMIN, Actor
 from records.backup import Backup

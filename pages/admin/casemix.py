@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import audit
 from records.actors import ADMIN, Actor
 from skinmodel.bundle import Model

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.components import adding, datareport, guard, intakes, serving
-from pages.components.words import count, markdown
+from pages.components.frame import guard, serving
+from pages.components.frame.words import count, markdown
+from pages.components.learning import adding, datareport, intakes
 from records.actors import ADMIN
 from skinmodel.export import long_date
 from training import datasets

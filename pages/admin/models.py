@@ -8,22 +8,21 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import (
+from pages.components.frame import guard, serving
+from pages.components.frame.words import DASH, markdown
+from pages.components.learning import livecurves
+from pages.components.model import (
     beside,
     card,
     cellphotos,
-    guard,
     inuse,
-    livecurves,
     matrices,
     measures,
     promoting,
-    serving,
     shipping,
     wholecard,
 )
-from pages.components.card import interval
-from pages.components.words import DASH, markdown
+from pages.components.model.card import interval
 from records import accounts, promotions
 from records.actors import ADMIN, Actor
 from records.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion

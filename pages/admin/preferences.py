@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import preferences
 from records.actors import ADMIN, Actor
 from records.preferences import IMPRESSION_FIRST

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.components import ended, estimating, guard, runform, running, runs, saves, serving
+from pages.components.frame import guard, saves, serving
+from pages.components.learning import ended, estimating, runform, running, runs
 from records import accounts, jobs
 from records.actors import ADMIN, Actor
 from records.jobs import Job

@@ -2,22 +2,21 @@
 
 import streamlit as st
 
-from pages.components import (
+from pages.components.examination import (
     answer,
     examples,
-    guard,
     impression,
     listing,
     opening,
     saving,
-    serving,
     uploads,
     viewer,
     waiting,
 )
-from pages.components.serving import InUse
-from pages.components.tray import Tray
-from pages.components.words import count
+from pages.components.examination.tray import Tray
+from pages.components.frame import guard, serving
+from pages.components.frame.serving import InUse
+from pages.components.frame.words import count
 from records.actors import CLINICIAN
 from skinmodel.casemix import CaseMix, InvalidCaseMix
 from skinmodel.weights import InvalidModel

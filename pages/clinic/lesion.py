@@ -2,31 +2,23 @@
 
 import streamlit as st
 
-from pages.components import (
-    assessments,
+from pages.components.comparison import compare, filmstrip, similar, timeline
+from pages.components.examination import assessments, opening
+from pages.components.frame import guard, removing, saves, serving
+from pages.components.frame.words import count
+from pages.components.patient import (
     banner,
     body,
-    compare,
     confirming,
-    exporting,
-    filmstrip,
     forms,
-    guard,
     history,
     identity,
     lesionlist,
     moving,
-    opening,
     overviews,
     planning,
-    removing,
-    reporting,
-    saves,
-    serving,
-    similar,
-    timeline,
 )
-from pages.components.words import count
+from pages.components.report import exporting, reporting
 from records import lesions, series
 from records.actors import CLINICIAN, Actor
 from records.errors import NotFound, RecordError

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.components import forms, guard, identity, reminders, removing, saves, serving
+from pages.components.frame import guard, removing, saves, serving
+from pages.components.patient import forms, identity, reminders
 from records import patients
 from records.actors import CLINICIAN, Actor
 from records.patients import Patient

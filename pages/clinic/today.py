@@ -4,21 +4,13 @@ import datetime
 
 import streamlit as st
 
-from pages.components import (
-    batch,
-    choosing,
-    filmstrip,
-    guard,
-    identity,
-    moving,
-    saving,
-    serving,
-    thumbnails,
-    uploads,
-)
-from pages.components.batch import Batch, Case
-from pages.components.tray import Item, Opened
-from pages.components.words import count, markdown, percent
+from pages.components.comparison import filmstrip
+from pages.components.examination import batch, saving, uploads
+from pages.components.examination.batch import Batch, Case
+from pages.components.examination.tray import Item, Opened
+from pages.components.frame import guard, serving, thumbnails
+from pages.components.frame.words import count, markdown, percent
+from pages.components.patient import choosing, identity, moving
 from records import lesions, preferences, visits
 from records.actors import CLINICIAN, Actor
 from records.lesions import LesionSummary

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.components import guard, serving
-from pages.components.words import ROLE_NAMES, markdown
+from pages.components.frame import guard, serving
+from pages.components.frame.words import ROLE_NAMES, markdown
 from records import passwords, sessions
 from records.actors import ROLES
 from records.errors import InvalidRecord, RecordError

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 
 import training  # noqa: F401 - before a page runs by itself, whose neighbour training.py hides it
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records.sessions import SignedIn
 from tests import signing
 from tests.signing import somebody

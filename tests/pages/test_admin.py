@@ -10,7 +10,7 @@ import streamlit as st
 from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import accounts, audit, links, passwords, sessions
 from records.actors import ADMIN, CLINICIAN, CONSOLE, ROLES
 from records.database import Database

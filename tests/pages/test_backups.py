@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import departing, serving
+from pages.components.frame import serving
+from pages.components.patient import departing
 from records import backup, preferences
 from records.actors import ADMIN, CLINICIAN
 from records.errors import NotAllowed, NotFound
@@ -90,7 +91,7 @@ def test_everything_of_a_patient_is_taken_away(office: SignedIn) -> None:
 
 def test_a_patient_is_erased_from_the_page(office: SignedIn) -> None:
     save(office, *examined(jpeg(1, MARCH)), add_lesion(office))
-    script = "from pages.components import departing\ndeparting.erase()"
+    script = "from pages.components.patient import departing\ndeparting.erase()"
     dialog = AppTest.from_string(script, default_timeout=60).run()
     dialog.text_input(key="erase-id").input("4711").run()
     dialog.text_input(key="erase-again").input("4712").run()

@@ -12,7 +12,8 @@ import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pages.components import menu, serving
+from pages.components.examination import menu
+from pages.components.frame import serving
 from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.calibration import Calibration
 from skinmodel.evidence import Stated

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import settings
-from pages.components import serving
+from pages.components.frame import serving
 from records import audit
 from records.actors import ADMIN, CONSOLE
 from tests.pages.conftest import SignIn

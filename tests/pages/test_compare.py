@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.components import changelist, compare, pairs, serving
-from pages.components.tray import Opened
+from pages.components.comparison import changelist, compare, pairs
+from pages.components.examination.tray import Opened
+from pages.components.frame import serving
 from records import comparability, series
 from records.photos import NewPhoto
 from records.series import NewVisit

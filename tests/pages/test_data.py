@@ -7,7 +7,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.components import datareport, serving
+from pages.components.frame import serving
+from pages.components.learning import datareport
 from records import audit
 from records.actors import ADMIN, CONSOLE
 from tests.pages.conftest import SignIn
@@ -41,7 +42,7 @@ def dialog() -> AppTest:
     """The first way of the dialog to add data, which AppTest would close at every click."""
 
     def script() -> None:
-        from pages.components import adding
+        from pages.components.learning import adding
 
         adding.inbox()
 
@@ -130,7 +131,7 @@ def test_data_sets_that_share_photos_cannot_be_learned_from_together(tmp_path: P
 
         import streamlit as st
 
-        from pages.components import together
+        from pages.components.learning import together
         from training.datasets import data_sets
 
         found = data_sets(Path(folder))

@@ -19,7 +19,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 import settings
-from pages.components import examples, menu, serving
+from pages.components.examination import examples, menu
+from pages.components.frame import serving
 from skinmodel import analysis
 from skinmodel.__main__ import main
 from skinmodel.bundle import Model, load_model

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.components import exporting, serving
-from pages.components.exporting import File
+from pages.components.frame import serving
+from pages.components.report import exporting
+from pages.components.report.exporting import File
 from records import photos, series
 from records.errors import RecordError
 from records.photos import NewPhoto
@@ -110,7 +111,7 @@ def test_a_lesion_without_photos_says_so(person: SignedIn) -> None:
 def test_the_dialog_prepares_and_offers_what_was_chosen(person: SignedIn) -> None:
     lesion_id = kept(person, (stored("JPEG"), "image/jpeg", 1))
     assert "Export" in labels(open_page("lesion", lesion=lesion_id))
-    script = f"from pages.components import exporting\nexporting.ask({lesion_id!r})"
+    script = f"from pages.components.report import exporting\nexporting.ask({lesion_id!r})"
     page = AppTest.from_string(script, default_timeout=60).run()
     for kind in ("json", "csv", "dicom"):
         page.radio(key="export-kind").set_value(kind).run()

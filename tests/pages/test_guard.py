@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import accounts, audit, sessions
 from records.actors import ADMIN, CLINICIAN, CONSOLE
 from records.database import Database

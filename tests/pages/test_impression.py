@@ -3,7 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import impression, saving, serving
+from pages.components.examination import impression, saving
+from pages.components.frame import serving
 from records import preferences, series
 from records.actors import ROLES
 from records.preferences import IMPRESSION_FIRST

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pages.components.inuse import drifted, missed
+from pages.components.model.inuse import drifted, missed
 from records.inuse import Agreement, Month
 
 

@@ -8,8 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.components import confusion, reliability, serving
-from pages.components.card import UNREADABLE
+from pages.components.frame import serving
+from pages.components.model import confusion, reliability
+from pages.components.model.card import UNREADABLE
 from skinmodel.diagnoses import CODES
 from tests.pages.test_examine import MAIN, says
 from tests.tiny import save_tiny_model

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.components import guard, serving
+from pages.components.frame import guard, serving
 from records import audit, promotions
 from records.actors import ADMIN, CONSOLE
 from records.database import Database
@@ -64,7 +64,8 @@ def open_page() -> AppTest:
 def dialog(call: str) -> AppTest:
     """A dialog by itself; AppTest would close it at every click."""
     script = f"""
-from pages.components import promoting, serving, shipping
+from pages.components.frame import serving
+from pages.components.model import promoting, shipping
 models = serving.registry()
 {call}
 """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pages.components import changelist, comparing
+from pages.components.comparison import changelist, comparing
 from records.photos import Photo
 from skinmodel.dicom import Dicom
 from skinmodel.drawn import draw_lesion

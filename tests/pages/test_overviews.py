@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from pages.components import serving
-from pages.components.overviews import keep
+from pages.components.frame import serving
+from pages.components.patient.overviews import keep
 from records import overviews
 from records.overviews import NewOverview
 from records.photos import KnownPhoto

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import keeping, opening, saving, serving
-from pages.components.tray import Opened, Result, Tray
+from pages.components.examination import keeping, opening, saving
+from pages.components.examination.tray import Opened, Result, Tray
+from pages.components.frame import serving
 from records import assessments, deletion, lesions, moves, patients, photos, series
 from records.actors import ADMIN
 from records.lesions import LesionFields

@@ -8,7 +8,8 @@ import pytest
 from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
-from pages.components import findings, reporting, serving
+from pages.components.frame import serving
+from pages.components.report import findings, reporting
 from records import audit, comparability, confirmations, photos, visits
 from records.confirmations import ConfirmationFields
 from records.report import Report
@@ -42,7 +43,7 @@ def test_the_button_prepares_the_report_and_then_offers_it(person: SignedIn) -> 
     save(person, *examined(jpeg(1, MARCH), jpeg(2, JUNE)), opened)
     assert "Report" in labels(open_page("lesion", lesion=opened.lesion.id))
     script = (
-        "from pages.components import reporting\n"
+        "from pages.components.report import reporting\n"
         f"reporting.ask({opened.lesion.id!r}, named=False, visits=2)"
     )
     page = AppTest.from_string(script, default_timeout=60).run()

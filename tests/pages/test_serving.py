@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from pages.components import serving
+from pages.components.frame import serving
 from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.drawn import draw_lesion
 from skinmodel.registry import Registry

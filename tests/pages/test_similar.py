@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import comparing, indices, serving, similar
-from pages.components.similar import Found
-from pages.components.tray import Opened
+from pages.components.comparison import comparing, indices, similar
+from pages.components.comparison.similar import Found
+from pages.components.examination.tray import Opened
+from pages.components.frame import serving
 from records import audit, confirmations, deletion, erasure, precedents
 from records.actors import ADMIN, CLINICIAN, Actor
 from records.confirmations import ConfirmationFields

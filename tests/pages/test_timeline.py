@@ -8,7 +8,9 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import courses, events, influence, serving, timeline
+from pages.components.comparison import courses, events, timeline
+from pages.components.examination import influence
+from pages.components.frame import serving
 from records import confirmations
 from records.confirmations import ConfirmationFields
 from records.sessions import SignedIn

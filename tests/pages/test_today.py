@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import serving
+from pages.components.frame import serving
 from records import preferences
 from records.actors import ROLES
 from records.preferences import IMPRESSION_FIRST

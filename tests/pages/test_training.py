@@ -10,7 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.components import runs, serving
+from pages.components.frame import serving
+from pages.components.learning import runs
 from records import jobs, leases
 from records.actors import ADMIN, CONSOLE
 from records.jobs import Job

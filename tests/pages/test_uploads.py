@@ -5,9 +5,9 @@ import datetime
 
 import pytest
 
-from pages.components.saving import as_taken, others
-from pages.components.tray import Doubt, Opened, Tray
-from pages.components.uploads import ANOTHER, _refuse_another, contradictions
+from pages.components.examination.saving import as_taken, others
+from pages.components.examination.tray import Doubt, Opened, Tray
+from pages.components.examination.uploads import ANOTHER, _refuse_another, contradictions
 from records.patients import Patient, PatientFields
 from records.visits import VisitFields
 from skinmodel.dicom import Dicom

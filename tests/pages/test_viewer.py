@@ -4,7 +4,7 @@ import json
 
 from PIL import Image
 
-from pages.components import viewer
+from pages.components.examination import viewer
 from skinmodel.series import SeriesPhoto, arrange
 
 

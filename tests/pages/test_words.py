@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
-from pages.components import card, words
-from pages.components.tray import Tray
+from pages.components.examination.tray import Tray
+from pages.components.frame import words
+from pages.components.model import card
 from skinmodel.analysis import Analysis
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import Photo

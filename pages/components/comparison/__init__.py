@@ -1,0 +1,1 @@
+"""A lesion over its visits: pairs compared, outlines, courses, similar cases."""

@@ -1,0 +1,209 @@
+"""Two photos of a lesion read, outlined, aligned and measured, away from the page's own thread."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from pages.components.comparison.pairs import Pair
+from pages.components.examination import viewer
+from pages.components.frame import serving
+from records import assessments, photos
+from records.actors import Actor
+from records.assessments import Assessment
+from records.database import Database
+from records.outlines import Points
+from records.photos import Photo
+from records.store import Store
+from skinmodel.changes import Repeatability
+from skinmodel.comparison import Comparison, Examined, compare_photos, examine, repeatability_of
+from skinmodel.decoder import Decoder
+from skinmodel.difference import difference
+from skinmodel.gradcam import scale_jointly
+from skinmodel.images import Photo as ReadPhoto
+from skinmodel.measures import contour
+from skinmodel.outline import BY_HAND
+from skinmodel.outline_bundle import OutlineModel
+
+HIGHEST = 25.0  # colour difference at the end of the map's scale
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What it takes to read originals in another thread, which cannot ask for it itself."""
+
+    database: Database
+    store: Store
+    decoder: Decoder
+    actor: Actor
+
+    def picture(self, photo: Photo) -> Image.Image:
+        """The upright photo; RecordError or InvalidImage with a sentence."""
+        return self.read(photo).picture
+
+    def read(self, photo: Photo) -> ReadPhoto:
+        """The same with what its file says."""
+        data = photos.read(self.database, self.store, actor=self.actor, photo_id=photo.id)
+        return self.decoder.read(data, name=photo.name)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One photo as the browser takes it; `contour` and `heat` are on the original's pixels.
+
+    `mm_per_pixel` of the picture as shown, None where no file says it.
+    """
+
+    source: str = field(repr=False)
+    size: tuple[int, int]
+    contour: list[list[float]] = field(repr=False)
+    heat: Plain | None = field(repr=False)
+    examined: Examined
+    mm_per_pixel: float | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Both photos and what changed; `difference` is a map for the browser, if they align.
+
+    `heat_of` is the code of the diagnosis that the heat maps explain, "" where there are none.
+    """
+
+    sides: tuple[Side, Side]
+    comparison: Comparison
+    difference: Plain | None = field(repr=False)
+    heat_of: str
+    outline_version: str
+    known: Mapping[str, Repeatability]
+
+    @property
+    def outlined(self) -> str:
+        """Whose outlines were measured, in a sentence or two."""
+        text = f"Outline model {self.outline_version}."
+        hands = [side.examined.outline.version == BY_HAND for side in self.sides]
+        if not any(hands):
+            return text
+        which = "both photos" if all(hands) else ("the earlier photo", "the later photo")[hands[1]]
+        return (
+            f"{text} The outline of {which} was drawn by hand;"
+            " how well such outlines repeat was not measured."
+        )
+
+
+def reader(actor: Actor) -> Reader:
+    """A reader for this actor's work."""
+    return Reader(serving.database(), serving.store(), serving.decoder(), actor)
+
+
+def compare(
+    reader: Reader,
+    model: OutlineModel,
+    pair: Pair,
+    explained: Assessment | None,
+    report: Callable[[float, str], None],
+) -> Compared:
+    """Everything there is to see of a pair. RecordError or InvalidImage where one cannot be read.
+
+    `explained` is the assessment whose heat maps are shown.
+    """
+    shots = pair.before.photo, pair.after.photo
+    pictures, found, scales = [], [], []
+    for place, photo in enumerate(shots):
+        report(0.4 * place, f"Photo {place + 1} of 2: reading and outlining")
+        read = reader.read(photo)
+        picture = read.picture
+        pictures.append(picture)
+        scales.append(read.mm_per_pixel)
+        found.append(examined(reader, model, photo, picture))
+    report(0.8, "Aligning and measuring")
+    known = repeatability_of(model)
+    comparison = compare_photos(found[0], found[1], known)
+    map_ = None
+    if comparison.registration.matrix is not None:
+        both = [(one, seen.outline) for one, seen in zip(pictures, found, strict=True)]
+        map_ = _plain(difference(both[0], both[1], comparison.registration) / HIGHEST)
+    code, heats = _heat(reader, explained, shots) if explained else ("", (None, None))
+    sides = [
+        Side(
+            source=viewer.address(picture),
+            size=picture.size,
+            contour=contour(seen.outline).round(1).tolist(),
+            heat=heat,
+            examined=seen,
+            mm_per_pixel=scale,
+        )
+        for picture, seen, heat, scale in zip(pictures, found, heats, scales, strict=True)
+    ]
+    report(1.0, "Done")
+    return Compared((sides[0], sides[1]), comparison, map_, code, model.version, known)
+
+
+def examined(
+    reader: Reader, model: OutlineModel, photo: Photo, picture: Image.Image | None = None
+) -> Examined:
+    """A photo outlined, by hand where somebody has, and measured; once per server.
+
+    It is read unless its picture is given.
+    """
+    return _examined(
+        photo.sha256,
+        photo.outline,
+        photo.size,
+        model.sha256,
+        model,
+        lambda: picture or reader.picture(photo),
+    )
+
+
+# What is erased is out of memory, too, within the hour.
+@st.cache_resource(show_spinner=False, max_entries=24, ttl=3600)
+def _examined(
+    sha256: str,
+    drawn: Points,
+    size: tuple[int, int],
+    model_sha256: str,
+    _model: OutlineModel,
+    _read: Callable[[], Image.Image],
+) -> Examined:
+    picture = _read()
+    across, down = picture.width / size[0], picture.height / size[1]  # large ones are read reduced
+    return examine(_model, picture, [(x * across, y * down) for x, y in drawn])
+
+
+def _heat(
+    reader: Reader, assessment: Assessment, shots: Sequence[Photo]
+) -> tuple[str, tuple[Plain | None, Plain | None]]:
+    """The leading diagnosis and its map of each photo, on the scale of the whole series."""
+    kept = assessment.result
+    leading = int(np.argmax(kept.probabilities[-1]))
+    file = assessments.maps(
+        reader.database, reader.store, actor=reader.actor, assessment_id=assessment.id
+    )
+    raw = np.load(io.BytesIO(file))[leading : leading + 1].astype(np.float32)
+    maps = scale_jointly(raw)[0]  # (N, h, w)
+
+    def of(photo: Photo) -> Plain | None:
+        if photo.sha256 not in kept.photos:
+            return None
+        place = kept.photos.index(photo.sha256)
+        return _plain(maps[place]) | {"frame": list(kept.frames[place])}
+
+    return kept.codes[leading], (of(shots[0]), of(shots[1]))
+
+
+def _plain(values: NDArray[np.float32]) -> Plain:
+    """A map (h, w) of shares, NaN where unknown, as the browser takes it."""
+    # Rounded up, so that a region too weak for 1/255 still counts as one.
+    small = np.ceil(np.nan_to_num(values).clip(0, 1) * 255).astype(np.uint8)
+    return {
+        "height": small.shape[0],
+        "width": small.shape[1],
+        "values": base64.b64encode(small.tobytes()).decode(),
+    }

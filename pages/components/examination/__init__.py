@@ -1,0 +1,1 @@
+"""One examination: photos in, the network at work, its result, saved or shown again."""

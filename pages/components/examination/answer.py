@@ -1,0 +1,97 @@
+"""The result of one lesion: photo and differential, what may be stated, exported, and looked at."""
+
+from typing import Any
+
+import streamlit as st
+
+from pages.components.examination import menu, statement, trend, viewer
+from pages.components.examination import tray as trays
+from pages.components.examination.tray import Result, Tray
+from pages.components.frame.words import span
+from skinmodel import evidence, sentences
+from skinmodel.export import DISCLAIMER, long_date, refusal
+
+VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
+
+
+@st.fragment
+def show(tray: Tray, result: Result) -> None:
+    """The photo and the answer; a fragment, so that looking around reruns nothing else."""
+    visits = range(len(result.analysis.visits))
+    pages = _pages(result)
+    first = pages[-1]
+    if len(pages) > 1:
+        first = st.segmented_control(
+            "Visits",
+            pages,
+            default=first,
+            required=True,
+            format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
+        )
+    outside = evidence.notice(result.card, tray.stated)
+    notices = (outside,) if outside else ()
+    hidden = withheld(tray, result)
+    said = {
+        "notices": [*_refusal(result), *notices],
+        "warnings": result.warnings,
+        "facts": _facts(tray, result),
+    }
+    shown = viewer.view(
+        _view(result, first, hidden=hidden) | said,
+        key="viewer",
+        on_reveal=lambda: tray.revealed.add(result.mark),
+    )
+    with st.container(horizontal=True):
+        if not hidden:
+            menu.export(result, shown, stated=tray.stated, notices=notices)
+        statement.ask(tray)
+        if st.button("About the model", icon=":material/info:"):
+            st.switch_page("clinic/model.py")
+        if st.button("Start with another lesion", icon=":material/add:"):
+            trays.clear()
+            st.rerun()
+    if len(visits) > 1 and not hidden:
+        trend.draw(result.analysis, theme=st.context.theme.type or "light")
+
+
+def prepare(tray: Tray, result: Result) -> None:
+    """Makes what `show` shows first, which takes a moment."""
+    _view(result, _pages(result)[-1], hidden=withheld(tray, result))
+
+
+def withheld(tray: Tray, result: Result) -> bool:
+    """Whether a result's numbers are kept back: it is none, and nobody has asked for them."""
+    return not (result.analysis.assessed or result.drawn or result.mark in tray.revealed)
+
+
+def _pages(result: Result) -> range:
+    """The first visit of each page of visits."""
+    return range(0, len(result.analysis.visits), VISITS_AT_ONCE)
+
+
+def _view(result: Result, first: int, *, hidden: bool) -> dict[str, Any]:
+    seen = first, hidden
+    if seen not in result.views:
+        visits = range(len(result.analysis.visits))[first : first + VISITS_AT_ONCE]
+        result.views[seen] = viewer.describe(result, visits=visits, withheld=hidden)
+    return result.views[seen]
+
+
+def _refusal(result: Result) -> tuple[str, ...]:
+    """Why a result is none; drawn lesions are for practice and never refused."""
+    text = refusal(result.analysis)
+    return () if text is None or result.drawn else (text, *sentences.strangeness(result.analysis))
+
+
+def _facts(tray: Tray, result: Result) -> tuple[str, ...]:
+    """What every result says about itself."""
+    made = f"Model {result.analysis.model_version}, analysed on {long_date(result.made_on)}."
+    if not withheld(tray, result):
+        made += f" {sentences.mix(result.analysis)}"
+    stated = tray.stated.words()
+    return (
+        f"{DISCLAIMER}.",
+        made,
+        *((f"Stated: {stated}.",) if stated else ()),
+        *result.analysis.notes,
+    )

@@ -1,0 +1,1 @@
+"""What every page stands on: the gate, the services, words, small pictures."""

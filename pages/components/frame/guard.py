@@ -1,0 +1,68 @@
+"""Who is signed in, and whether this page is theirs: the first thing that every page asks.
+
+Streamlit runs callbacks before the page, and fragments without it. The gate lets neither through
+for a session that has ended; but roles can change meanwhile, so a callback or a fragment that
+changes records asks again here instead of keeping an earlier answer.
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from pages.components.frame import browser, serving
+from records import audit, sessions
+from records.errors import NotAllowed, RecordError
+from records.sessions import SignedIn, SignedOut
+
+MINE = "signed-in-account"  # whose photos and choices lie in this tab's memory
+
+
+def signed_in() -> SignedIn:
+    """The session that the gate let in, as it is now; SignedOut with a reason if it has ended.
+
+    The one place that knows: tests put a person of their own in its place.
+    """
+    session_id = st.context.headers.get(sessions.HEADER, "")
+    return sessions.check(serving.database(), session_id)
+
+
+def require(*roles: str) -> SignedIn:
+    """Who is signed in; ends the page here for everybody who has none of these roles."""
+    person = someone()
+    try:
+        person.actor.require(*roles)
+    except NotAllowed:
+        audit.looked(serving.database(), actor=person.actor, kind="page refused", object_id="")
+        st.error("Your account does not have the role for this page.")
+        st.stop()
+    return person
+
+
+def someone() -> SignedIn:
+    """Who is signed in; ends the page here if nobody is."""
+    try:
+        person = signed_in()
+    except SignedOut as reason:
+        leave(str(reason))
+    except RecordError as error:
+        st.error(str(error))
+        st.stop()
+    if st.session_state.setdefault(MINE, person.account.id) != person.account.id:
+        # Another account signed in, and an old tab connected again: nothing is handed over.
+        st.session_state.clear()
+        st.rerun()
+    return person
+
+
+def leave(reason: str) -> NoReturn:
+    """Forgets what this tab held, shows nothing more, and goes to the sign-in page."""
+    st.session_state.clear()
+    st.write(f"{reason} [Go to the sign-in page](/signin)")
+    _component()(key="leave", data={"leave": True})
+    st.stop()
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Callable[..., Any]:
+    return browser.component(__file__)

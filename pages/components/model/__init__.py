@@ -1,0 +1,1 @@
+"""Models: their cards, their figures beside each other, promotion, use."""

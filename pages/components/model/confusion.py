@@ -1,0 +1,74 @@
+"""Which diagnosis is taken for which: counts as a matrix."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.components.frame.words import percent
+from pages.components.model.card import diagnosis_name
+
+HEIGHT = 420  # pixels
+
+
+def draw(report: Mapping[str, Any], key: str) -> None:
+    """The confusion matrix of one report: of each confirmed diagnosis, what ranked first."""
+    codes, matrix = list(report["per_diagnosis"]), report["confusion"]
+    st.subheader("What ranked first", anchor=False)
+    st.plotly_chart(
+        figure(codes, matrix, theme=st.context.theme.type or "light"),
+        width="stretch",
+        config={"displayModeBar": False, "scrollZoom": False},
+        alt=sentence(codes, matrix),
+        key=f"confusion-{key}",
+    )
+    st.caption(
+        "Rows: the confirmed diagnosis. Columns: what ranked first, all diagnoses held equally"
+        " frequent. Numbers are counts; the stronger the shade, the larger the share of its row."
+    )
+
+
+def figure(codes: Sequence[str], matrix: Sequence[Sequence[int]], *, theme: str) -> go.Figure:
+    """Counts (K, K), shaded by their share of the row."""
+    names = [diagnosis_name(code) for code in codes]
+    shares = [[count / (sum(row) or 1) for count in row] for row in matrix]
+    said = [
+        [f"{names[i]}, ranked as {names[j].lower()}: {percent(share)}" for j, share in enumerate(r)]
+        for i, r in enumerate(shares)
+    ]
+    paper, ink = (st.get_option(f"theme.{theme}.{c}Color") for c in ("background", "text"))
+    chart = go.Figure(
+        go.Heatmap(
+            x=list(codes),
+            y=list(codes),
+            z=shares,
+            text=matrix,
+            texttemplate="%{text}",
+            customdata=said,
+            hovertemplate="%{customdata}<extra></extra>",
+            colorscale=[[0, paper], [1, ink]],
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+        )
+    )
+    chart.update_xaxes(side="top", fixedrange=True, showgrid=False)
+    chart.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False)
+    chart.update_layout(height=HEIGHT, margin={"l": 0, "r": 0, "t": 24, "b": 0})
+    return chart
+
+
+def sentence(codes: Sequence[str], matrix: Sequence[Sequence[int]]) -> str:
+    """What the matrix shows, for those who do not see it."""
+    parts = []
+    for i, row in enumerate(matrix):
+        name = diagnosis_name(codes[i])
+        part = f"{name}: {row[i]} of {sum(row)} ranked first"
+        wrong = max((j for j in range(len(row)) if j != i), key=lambda j: row[j])
+        if row[wrong]:
+            part += f", {row[wrong]} taken for {diagnosis_name(codes[wrong]).lower()}"
+        parts.append(part)
+    return "Confusion matrix. " + ". ".join(parts) + "."

@@ -1,0 +1,180 @@
+"""What was measured of a model, as tables: each value with its 95 % interval."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+from pages.components.frame.words import count, markdown
+from pages.components.model.card import NAMES, Part, between, diagnosis_name, interval, title
+
+SHARES = ("balanced_accuracy", "accuracy", "accuracy_at_training_mix", "calibration_error")
+SCORES = ("macro_precision", "macro_f1", "macro_auroc", "malignancy_auroc", "log_loss")
+
+
+def scores(numbers: Part) -> None:
+    """The summary metrics, single photos beside series."""
+    found = {NAMES[n]: numbers[n] for n in ("single_photos", "series") if numbers.get(n)}
+    metrics = [m for m in (*SHARES, *SCORES) if any(m in report for report in found.values())]
+    table(
+        {"": ["Cases", *(title(m) for m in metrics)]}
+        | {
+            name: [f"{report['cases']:,}"]
+            + [interval(report.get(m), share=m in SHARES) for m in metrics]
+            for name, report in found.items()
+        }
+    )
+
+
+def diagnoses(report: Part) -> None:
+    """Recall, precision, F1 and AUROC of each diagnosis."""
+    rows = report["per_diagnosis"]
+    st.subheader("By diagnosis", anchor=False)
+    table(
+        {"Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in rows]}
+        | {"Cases": [f"{row['cases']:,}" for row in rows.values()]}
+        | {
+            title(m): [interval(row.get(m), share=m != "auroc") for row in rows.values()]
+            for m in ("recall", "precision", "f1", "auroc")
+        }
+    )
+
+
+def calibration(reports: Part | None) -> None:
+    """Calibration error and Brier score, before and after scaling, by number of photos."""
+    if not reports:
+        return
+    st.subheader("Calibration by number of photos", anchor=False)
+    table(
+        _by_basis(
+            reports,
+            {
+                "Cases": lambda r: f"{r['cases']:,}",
+                "Calibration error": lambda r: interval(r["calibration_error"], digits=3),
+                "A perfect model stays below": lambda r: f"{r['perfect_95']:.3f}",
+                "Before scaling": lambda r: interval(r["calibration_error_before"], digits=3),
+                "Brier score": lambda r: interval(r["brier"], digits=3),
+                "Brier score before": lambda r: interval(r["brier_before"], digits=3),
+            },
+        )
+    )
+    how(reports)
+
+
+def sets(reports: Part | None) -> None:
+    """How often prediction sets held the diagnosis, and how large they are."""
+    if not reports:
+        return
+    st.subheader("Prediction sets", anchor=False)
+    table(
+        _by_basis(
+            reports,
+            {
+                "Cases": lambda r: f"{r['cases']:,}",
+                "Held the diagnosis": lambda r: interval(r["coverage"], share=True),
+                "To be expected": lambda r: between(r["expected"]),
+                "Diagnoses in a set, mean": lambda r: interval(r["mean_size"]),
+            },
+        )
+    )
+    by_diagnosis = reports["series"]["per_diagnosis"]
+    table(
+        {
+            "Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in by_diagnosis],
+            "Cases": [f"{row['cases']:,}" for row in by_diagnosis.values()],
+            "Sets that held it": [interval(r["share"], share=True) for r in by_diagnosis.values()],
+        }
+    )
+    how(reports)
+
+
+def alerts(reports: Part | None) -> None:
+    """What the alert line finds and what it flags beside."""
+    if not reports:
+        return
+    st.subheader("Alert line", anchor=False)
+    table(
+        _by_basis(
+            reports,
+            {
+                "Cases": lambda r: f"{r['cases']:,}",
+                "Melanomas above it": lambda r: interval(
+                    r["sensitivity_melanoma"]["share"], share=True
+                ),
+                "Malignant lesions above it": lambda r: interval(
+                    r["sensitivity_malignant"]["share"], share=True
+                ),
+                "Others below it": lambda r: interval(r["specificity"], share=True),
+                "Others flagged for each malignant one": lambda r: interval(
+                    r["benign_per_malignant"], share=False
+                ),
+            },
+        )
+    )
+    how(reports)
+
+
+def subgroups(report: Part | None) -> None:
+    """The same by sex, age and body site."""
+    if not report:
+        return
+    groups = report["groups"]
+    st.subheader("Subgroups", anchor=False)
+    table(
+        {
+            "Group": [f"{g['kind']}: {g['group']}" for g in groups],
+            "Photos": [f"{g['photos']:,}" for g in groups],
+            "Lesions": [f"{g['lesions']:,}" for g in groups],
+            "Accuracy": [interval(g.get("accuracy"), share=True) for g in groups],
+            "Melanomas ranked first": [
+                interval(g.get("melanoma_recall"), share=True) for g in groups
+            ],
+            "AUROC, malignant or not": [interval(g.get("malignancy_auroc")) for g in groups],
+        }
+    )
+    st.caption(f"A dash: fewer than {report['fewest_lesions']} lesions of that kind.")
+
+
+def series(report: Part | None) -> None:
+    """Whether several photos of a lesion help, and whether the LSTM does."""
+    if not report or not report.get("lesions"):
+        return
+    arms = report["arms"]
+    st.subheader("Several photos of one lesion", anchor=False)
+    table(
+        {
+            "": [name[:1].upper() + name[1:] for name in arms],
+            **{
+                title(m): [interval(arm.get(m), share=m in SHARES) for arm in arms.values()]
+                for m in ("balanced_accuracy", "macro_auroc", "log_loss")
+            },
+        }
+    )
+    st.caption(
+        f"On the {count(report['lesions'], 'lesion')} with several photos. Their order in time is"
+        " not known, so nothing here is about change."
+    )
+
+
+def table(columns: Mapping[str, Sequence[str]]) -> None:
+    """A table whose cells are shown as they are: a "> 99 %" is no quotation."""
+    st.table(
+        {head: [markdown(_unbroken(cell)) for cell in cells] for head, cells in columns.items()},
+        hide_index=True,
+    )
+
+
+def _unbroken(cell: str) -> str:
+    """An interval stays on one line, however narrow the screen."""
+    return cell.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
+
+
+def _by_basis(reports: Part, columns: Mapping[str, Callable[[Part], str]]) -> dict[str, list[str]]:
+    """A table with one row for each way to count: by number of photos, or all together."""
+    rows = [name for name in NAMES if isinstance(reports.get(name), Mapping)]
+    names = {"": [NAMES[name] for name in rows]}
+    return names | {head: [cell(reports[name]) for name in rows] for head, cell in columns.items()}
+
+
+def how(reports: Part) -> None:
+    """How it was measured, in the card's own words."""
+    st.caption(markdown(str(reports.get("how", ""))))

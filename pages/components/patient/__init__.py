@@ -1,0 +1,1 @@
+"""Patients and their lesions: found, filled in, planned, confirmed, moved, erased."""

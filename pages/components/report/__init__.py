@@ -1,0 +1,1 @@
+"""A lesion taken away: its report, and files of everything."""

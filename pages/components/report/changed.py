@@ -1,0 +1,107 @@
+"""What changed between visits, in a report: outlined photos, measures, and their own errors."""
+
+from collections.abc import Callable
+
+from PIL import Image, ImageDraw
+
+from pages.components.comparison import changelist, compare, comparing, pairs
+from pages.components.comparison.comparing import Compared, Reader
+from pages.components.comparison.pairs import Pair, Shot
+from pages.components.frame import serving
+from pages.components.report import visitlog
+from records import comparability
+from records.blocks import Block, Heading, Notice, Picture, Pictures, Table, Text
+from records.errors import RecordError
+from records.series import LesionPage, VisitPhotos
+from skinmodel.deadline import Overdue
+from skinmodel.images import InvalidImage
+from skinmodel.outline_bundle import OutlineModel
+from skinmodel.weights import InvalidModel
+
+Progress = Callable[[float, str], object]
+
+TOO_LATE = "The comparison took too long, so nothing is measured."
+
+
+def blocks(page: LesionPage, reader: Reader, progress: Progress) -> list[Block]:
+    """The newest visit against the one before, and against the first; none with one visit."""
+    visits = [one for one in pairs.usable(page) if one.visit.fields.day]
+    if len(visits) < 2:
+        return []
+    try:
+        model = serving.outline_model()
+    except InvalidModel as error:
+        return [Heading("Change"), Notice(str(error))]
+    wanted = [(visits[-2], visits[-1])]
+    if len(visits) > 2:
+        wanted.append((visits[0], visits[-1]))
+    found: list[Block] = []
+    for before, after in wanted:
+        found += _pair(Pair(_shot(before), _shot(after), ()), reader, model, progress)
+    return found
+
+
+def _shot(one: VisitPhotos) -> Shot:
+    return Shot(one.visit, next(photo for photo in one.photos if not photo.fault))
+
+
+def _pair(pair: Pair, reader: Reader, model: OutlineModel, progress: Progress) -> list[Block]:
+    title = Heading(f"Change from {pair.before.label} to {pair.after.label}")
+    try:
+        found = serving.places().run(
+            lambda report: comparing.compare(reader, model, pair, None, report),
+            seconds=serving.limits().max_analysis_seconds,
+            progress=progress,
+        )
+        pictures = [
+            _outlined(reader.picture(shot.photo), side.contour, shot.label)
+            for shot, side in zip((pair.before, pair.after), found.sides, strict=True)
+        ]
+    except (RecordError, InvalidImage) as error:
+        return [title, Notice(str(error))]
+    except Overdue:
+        return [title, Notice(TOO_LATE)]
+    return [title, Pictures(tuple(pictures), columns=2), *_said(pair, found)]
+
+
+def _said(pair: Pair, found: Compared) -> list[Block]:
+    """The measures, or why there are none."""
+    fields = pair.before.visit.fields, pair.after.visit.fields
+    said: list[Block] = [Text(f"{pair.interval}")]
+    said += [Notice(text) for text in comparability.differences(*fields)]
+    withheld = compare.withheld(pair, found)
+    if withheld:
+        return [*said, Notice(" ".join(withheld))]
+    measured = [side.examined.measures for side in found.sides]
+    rows = changelist.rows(found.comparison, *measured)
+    if headline := changelist.headline(found.comparison.changes):
+        said.append(Text(headline, "strong"))
+    said.append(
+        Table(
+            (
+                ("Measure", "Change", "How far it can be told"),
+                *((row["name"], row["value"], row["error"]) for row in rows),
+            ),
+            (2, 2, 4),
+        )
+    )
+    facts = (
+        changelist.quality(found.comparison),
+        compare.sizes(pair, found),
+        compare.errors(found),
+        changelist.COLOURS_NOTE,
+        found.outlined,
+    )
+    return [*said, Text(" ".join(fact for fact in facts if fact), "small")]
+
+
+def _outlined(picture: Image.Image, contour: list[list[float]], day: str) -> Picture:
+    """A photo with the outline that its measures are of."""
+    scale = visitlog.LARGE / max(picture.size)
+    drawn = picture.resize((round(picture.width * scale), round(picture.height * scale)))
+    points = [(x * scale, y * scale) for x, y in contour]
+    if points:
+        for colour, width in (("black", 7), ("white", 3)):
+            ImageDraw.Draw(drawn).line([*points, points[0]], colour, width, "curve")
+    caption = f"{day}, with its outline" if points else f"{day}, no outline found"
+    return Picture(visitlog.encoded(drawn, visitlog.LARGE), caption)
