@@ -28,7 +28,7 @@ from training.reliability import reliability
 from training.report.curves import curves
 from training.report.evaluation import class_names, decisions
 from training.report.scores import Scores, score
-from training.report.subgroups import FEWEST, by_group, groups
+from training.report.subgroups import subgroups
 from training.seen import seen
 from training.series import several_photos
 from training.splits import assign
@@ -172,9 +172,8 @@ def _numbers(
 
 def _of_one(model: Model, scores: Scores) -> dict[str, Any]:
     """Everything measured of one model."""
-    calibration, table = model.calibration, scores.table
+    calibration = model.calibration
     ranked = scores.photos.probabilities(calibration, "balanced")
-    shown = scores.photos.probabilities(calibration)
     return {
         "version": model.version,
         "sha256": model.sha256,
@@ -197,12 +196,7 @@ def _of_one(model: Model, scores: Scores) -> dict[str, Any]:
             model.network, scores.pooled, scores.rows, scores.days, scores.series.labels,
             calibration=calibration,
         ),
-        "subgroups": {
-            "fewest_lesions": FEWEST,
-            "groups": by_group(
-                groups(table), (ranked, shown), scores.photos.labels, scores.photos.lesions
-            ),
-        },
+        "subgroups": subgroups(scores.table, scores.photos, calibration),
     }  # fmt: skip
 
 

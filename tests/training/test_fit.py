@@ -49,6 +49,9 @@ def one_layout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny) -> None:
+    isic.change(
+        isic.metadata, lambda t: t.assign(sex=t["sex"].mask(t["image"].str.contains("MEL"), "male"))
+    )
     run = run_once(isic, tmp_path / "run", dataclasses.replace(tiny, epochs=8))
     history = lines(run)
     assert [line["epoch"] for line in history] == list(range(1, 9))
@@ -69,6 +72,10 @@ def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny)
     assert numbers["unknown"]["plain_skin"] is None  # there are no outlines beside the photos
     assert 0 <= numbers["unknown"]["all_drawn"]["auroc"] <= 1
     assert numbers["robustness"]["photos"] == 16
+    groups = {group["group"]: group for group in numbers["subgroups"]["groups"]}
+    # Metadata and scores are of the same photos, though the scores stand lesion by lesion.
+    assert groups["male"]["lesions"] == groups["male"]["melanoma_lesions"] == 2
+    assert groups["female"]["lesions"] == 14 and groups["female"]["melanoma_lesions"] == 0
 
     path = sorted(isic.photos.glob("LESION_VASC*"))[0]
     photo = SeriesPhoto(picture=Image.open(path), sha256="0", name="v", taken_on=None)

@@ -22,7 +22,7 @@ from training.report.mistakes import Mistake, plain, worst
 from training.report.road import road
 from training.report.scores import Scores, score
 from training.report.selection import Which, select
-from training.report.subgroups import FEWEST, by_group, groups
+from training.report.subgroups import subgroups
 from training.series import several_photos
 from training.tested import measure_alerts, measure_sets
 
@@ -100,10 +100,7 @@ def evaluate(
         calibration=model.calibration,
     )  # fmt: skip
     progress("measuring", 3, 4)
-    numbers["subgroups"] = {
-        "fewest_lesions": FEWEST,
-        "groups": by_group(groups(table), (ranked, shown), photos.labels, photos.lesions),
-    }
+    numbers["subgroups"] = subgroups(table, photos, model.calibration)
     progress("measuring", 4, 4)
     numbers["heat_maps"] = _heat_maps(scores, shown.argmax(axis=1), names)
     numbers["road"] = None

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES, MALIGNANT
 from training import metrics
-from training.evaluate import Labels, intervals
+from training.evaluate import Labels, Scored, intervals
 from training.metrics import Array
 
 FEWEST = 10  # lesions of a kind below which a share of them is not given
@@ -27,6 +28,15 @@ class Group:
     kind: str
     name: str
     mask: NDArray[np.bool_]
+
+
+def subgroups(
+    table: pd.DataFrame, photos: Scored, calibration: Calibration
+) -> dict[str, Any]:
+    """What a card and a report hold of N photos, which are the rows of `table` in their order."""
+    scores = photos.probabilities(calibration, "balanced"), photos.probabilities(calibration)
+    found = by_group(groups(table), scores, photos.labels, photos.lesions)
+    return {"fewest_lesions": FEWEST, "groups": found}
 
 
 def groups(table: pd.DataFrame) -> list[Group]:

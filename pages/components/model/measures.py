@@ -132,6 +132,7 @@ def subgroups(report: Part | None) -> None:
         }
     )
     st.caption(f"A dash: fewer than {report['fewest_lesions']} lesions of that kind.")
+    how(report)
 
 
 def series(report: Part | None) -> None:
