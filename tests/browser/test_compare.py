@@ -27,19 +27,24 @@ SIZE = (400, 300)
 @pytest.fixture(scope="module")
 def lesion_id(server: Server) -> str:
     """A lesion in the server's records: three visits, each larger than the one before."""
+    return drawn(server, "4711")
+
+
+def drawn(server: Server, clinic_id: str, visits: int = 3) -> str:
+    """The id of a new patient's lesion with the first visits of a drawn one that grew."""
     database = open_database(f"sqlite:///{server.data / 'records.sqlite'}")
     store = open_store(str(server.data / "photos"))
     patient = patients.add(
-        database, actor=ANNA, fields=PatientFields("4711"), save_key="a-patient-form"
+        database, actor=ANNA, fields=PatientFields(clinic_id), save_key=f"patient-{clinic_id}"
     )
     lesion = lesions.add(
         database,
         actor=ANNA,
         patient_id=patient.id,
         fields=LesionFields("A"),
-        save_key="a-lesion-form",
+        save_key=f"lesion-{clinic_id}",
     )
-    for place, (picture, day) in enumerate(draw_series(7, size=SIZE)):
+    for place, (picture, day) in enumerate(draw_series(7, size=SIZE)[:visits]):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=92)
         photo = NewPhoto(file.getvalue(), f"{place}.jpg", "image/jpeg", *SIZE)
@@ -49,7 +54,7 @@ def lesion_id(server: Server) -> str:
             actor=ANNA,
             lesion_id=lesion.id,
             new=[NewVisit(VisitFields(day), (photo,))],
-            save_key=f"a-visit-form-{place}",
+            save_key=f"visit-{clinic_id}-{place}",
         )
     database.close()
     return lesion.id
