@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sidebyside import ratios, side_by_side
-from records import lesions, patients, series, tables
+from records import lesions, search, series, tables
 from records.actors import CLINICIAN, Actor
 from records.database import Database
+from records.patients import joined
 from records.schema import open_database
 
 LIMIT = 1.5
@@ -78,11 +79,11 @@ def measure(
 def _actions(database: Database, patient_count: int, pages: int) -> dict[str, Callable[[], None]]:
     chosen = random.Random(1).sample(range(patient_count), pages)
 
-    def search() -> None:
+    def find() -> None:
         for number in chosen:
             name, other = _name(number)
             for text in (_clinic_id(number)[:3], name[:3], f"{name[:4]} {other[:2]}", "no one"):
-                patients.search(database, actor=ACTOR, text=text)
+                search.patients(database, actor=ACTOR, text=text)
 
     def patient_page() -> None:
         for number in chosen:
@@ -92,7 +93,7 @@ def _actions(database: Database, patient_count: int, pages: int) -> dict[str, Ca
         for number in chosen:
             series.page(database, actor=ACTOR, lesion_id=f"{number * PER_PATIENT:032}")
 
-    return {"search": search, "patient page": patient_page, "lesion page": lesion_page}
+    return {"search": find, "patient page": patient_page, "lesion page": lesion_page}
 
 
 def _clinic_id(number: int) -> str:
@@ -128,7 +129,10 @@ def _rows(
                 }
             ]
             terms = {clinic_id, *words}
-            rows[tables.TermRow] = [{"term": term, "patient_id": patient} for term in terms]
+            together = joined(sorted(terms))
+            rows[tables.TermRow] = [
+                {"term": term, "patient_id": patient, "words": together} for term in terms
+            ]
         rows[tables.LesionRow] = [
             {
                 "id": own,

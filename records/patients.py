@@ -1,14 +1,14 @@
-"""Patients: add, change, find as you type, and those opened last. Clinicians only.
+"""Patients: add, change, open; records.search finds them. Clinicians only.
 
 Every call that shows a patient notes the look in the audit log, once in a quarter of an hour.
 """
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
 from records import audit, lookup, receipts
 from records.actors import CLINICIAN, Actor
@@ -20,18 +20,6 @@ from records.tables import LesionRow, PatientRow, RecentRow, TermRow, VisitRow
 
 SEXES = ("female", "male", "other", "unknown")
 RECENT = 200  # patients remembered for each account
-LAST = "\U0010ffff"  # sorts after every other character
-# Of a list only what it shows: whole rows of the mapper take several times as long.
-_COLUMNS = (
-    PatientRow.id,
-    PatientRow.added_at,
-    PatientRow.edition,
-    PatientRow.clinic_id,
-    PatientRow.name,
-    PatientRow.year_of_birth,
-    PatientRow.sex,
-    PatientRow.phototype,
-)
 
 
 @dataclass(frozen=True)
@@ -132,51 +120,19 @@ def get(database: Database, *, actor: Actor, patient_id: str) -> Patient:
     return patient
 
 
-def search(database: Database, *, actor: Actor, text: str, limit: int = 10) -> list[Patient]:
-    """Patients of whom each typed word begins a word of the name or of the clinic's id.
-
-    Fast enough to be called at every key: an index answers, however many patients there are.
-    """
-    actor.require(CLINICIAN)
-    words = sorted(set(folded(text).split()), key=len, reverse=True)
-    if not words:
-        return []
-    wanted = (
-        select(*_COLUMNS)
-        .join(TermRow, TermRow.patient_id == PatientRow.id)
-        .where(_begins(TermRow, words[0]))
-    )
-    for word in words[1:5]:
-        other = aliased(TermRow)
-        wanted = wanted.where(
-            exists().where(other.patient_id == PatientRow.id, _begins(other, word))
-        )
-    # Hardly anybody has two words that begin alike, so twice the limit is enough of different ones.
-    wanted = wanted.order_by(TermRow.term, TermRow.patient_id).limit(limit * 2)
-    with database.read() as session:
-        return list(dict.fromkeys(map(_read, session.execute(wanted))))[:limit]
-
-
-def recent(database: Database, *, actor: Actor, limit: int = 12) -> list[Patient]:
-    """The patients this account has opened last, newest first."""
-    actor.require(CLINICIAN)
-    wanted = (
-        select(*_COLUMNS)
-        .join(RecentRow, RecentRow.patient_id == PatientRow.id)
-        .where(RecentRow.account_id == actor.account_id, PatientRow.deleted_at.is_(None))
-        .order_by(RecentRow.at.desc(), RecentRow.patient_id)
-        .limit(limit)
-    )
-    with database.read() as session:
-        return [_read(row) for row in session.execute(wanted)]
-
-
 def put_terms(session: Session, row: PatientRow) -> None:
     """Renews the words by which a patient is found; a deleted one has none."""
     session.execute(delete(TermRow).where(TermRow.patient_id == row.id))
     if row.deleted_at is None:
-        words = {row.clinic_key, *row.clinic_key.split(), *folded(row.name).split()}
-        session.add_all(TermRow(term=word[:300], patient_id=row.id) for word in words if word)
+        own = {row.clinic_key, *row.clinic_key.split(), *folded(row.name).split()}
+        terms = sorted(word[:300] for word in own if word)
+        words = joined(terms)
+        session.add_all(TermRow(term=term, patient_id=row.id, words=words) for term in terms)
+
+
+def joined(terms: Iterable[str]) -> str:
+    """All words of a patient in one text; a blank stands before each, where a search looks."""
+    return " " + " ".join(terms)
 
 
 def key(clinic_id: str) -> str:
@@ -202,15 +158,6 @@ def read_patient(row: PatientRow) -> Patient:
 def _patient(row: PatientRow) -> Patient:
     fields = PatientFields(row.clinic_id, row.name, row.year_of_birth, row.sex, row.phototype)
     return Patient(row.id, fields, row.added_at, row.edition)
-
-
-def _read(row: Row[*tuple[Any, ...]]) -> Patient:
-    patient_id, added_at, edition, *fields = row
-    return Patient(patient_id, PatientFields(*fields), added_at, edition)
-
-
-def _begins(table: type[TermRow], word: str) -> ColumnElement[bool]:
-    return (table.term >= word) & (table.term < word + LAST)
 
 
 def _checked(database: Database, fields: PatientFields) -> PatientFields:

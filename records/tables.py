@@ -60,13 +60,19 @@ class PatientRow(Base):
 
 
 class TermRow(Base):
-    """A word by which a patient is found: of the clinic's id, and of the name."""
+    """A word by which a patient is found: of the clinic's id, and of the name.
+
+    `words` are all of the patient's, each after a blank. SQLite keeps the rows in the key's order,
+    so that whoever reads along the key has them at hand.
+    """
 
     __tablename__ = "term"
     term: Mapped[str] = mapped_column(Folded, primary_key=True)
     patient_id: Mapped[str] = mapped_column(
         String(32), ForeignKey("patient.id"), primary_key=True, index=True
     )
+    words: Mapped[str] = mapped_column(Text)
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class RecentRow(Base):

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, removing, saves, serving
 from pages.components.patient import forms, identity, reminders
-from records import patients
+from records import search
 from records.actors import CLINICIAN, Actor
 from records.patients import Patient
 
@@ -41,10 +41,10 @@ def find() -> None:
         ):
             forms.patient()
     if text.strip():
-        found = patients.search(serving.database(), actor=actor, text=text)
+        found = search.patients(serving.database(), actor=actor, text=text)
         st.subheader("Found" if found else "No patient matches", anchor=False)
         rows(found)
-    elif opened := patients.recent(serving.database(), actor=actor):
+    elif opened := search.recent(serving.database(), actor=actor):
         st.subheader("Opened last", anchor=False)
         rows(opened)
     else:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from records import deletion, erasure, moves, patients, verification
+from records import deletion, erasure, moves, patients, search, verification
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
 from records.photos import KnownPhoto
 from records.schema import open_database
@@ -197,7 +197,7 @@ class Records(RuleBasedStateMachine):
             photos = {photo.sha256: photo.id for one in page.visits for photo in one.photos}
             assert photos == self.shown(lesion_id)
         for patient_id, clinic_id in self.patients.items():
-            hits = patients.search(self.clinic.database, actor=CLINIC, text=clinic_id, limit=99)
+            hits = search.patients(self.clinic.database, actor=CLINIC, text=clinic_id, limit=99)
             assert (patient_id in {hit.id for hit in hits}) == (patient_id not in self.hidden)
 
 

@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text as sql
 
-from records import audit, schema
+from records import audit, schema, search
 from records.database import Base, Database, connect, file_of
 from records.errors import (
     Busy,
@@ -25,6 +25,7 @@ from records.errors import (
     Unavailable,
 )
 from records.schema import open_database
+from tests.records.clinic import CLINIC, Clinic
 from tests.records.test_audit import write
 
 
@@ -190,6 +191,26 @@ def test_an_older_database_is_migrated_after_a_backup(sqlite_url: str) -> None:
     backup = connect(f"{sqlite_url}.before-0001")
     assert audit.head(backup).seq == 1
     backup.close()
+
+
+def test_patients_are_found_after_their_words_were_put_together(clinic: Clinic, url: str) -> None:
+    clinic.patient("A 17", name="Ana Lima")
+    clinic.patient("B 17", name="Ana Berg")
+    before = clinic.database.engine.execution_options(begin="BEGIN IMMEDIATE")
+    with before.begin() as connection:  # as the version before had it
+        for statement in (
+            "CREATE TABLE words AS SELECT term, patient_id FROM term",
+            "DROP TABLE term",
+            "ALTER TABLE words RENAME TO term",
+            "CREATE INDEX ix_term_patient_id ON term (patient_id)",
+            "UPDATE alembic_version SET version_num = '0006'",
+        ):
+            connection.execute(sql(statement))
+    clinic.database.close()
+    database = open_database(url)
+    (hit,) = search.patients(database, actor=CLINIC, text="17 an ber")
+    assert hit.fields.clinic_id == "B 17"
+    database.close()
 
 
 def test_a_failed_migration_changes_nothing(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.patient import identity
-from records import lesions, moves, patients
+from records import lesions, moves, search
 from records.actors import CLINICIAN
 from records.patients import Patient
 from records.series import LesionPage
@@ -66,9 +66,9 @@ def choose(label: str, *, without: str = "") -> Patient | None:
         f"{label}: clinic's id or name", type="search", live=True, autocomplete="off"
     )
     if text.strip():
-        found = patients.search(serving.database(), actor=actor, text=text)
+        found = search.patients(serving.database(), actor=actor, text=text)
     else:
-        found = patients.recent(serving.database(), actor=actor)
+        found = search.recent(serving.database(), actor=actor)
     found = [one for one in found if one.id != without]
     if not found:
         st.caption("No patient matches." if text.strip() else "Type the beginning of an id.")
