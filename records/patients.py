@@ -116,7 +116,7 @@ def get(database: Database, *, actor: Actor, patient_id: str) -> Patient:
     with database.read() as session:
         patient = _patient(lookup.patient(session, patient_id))
     audit.looked(database, actor=actor, kind="patient viewed", object_id=patient_id)
-    _remember(database, actor, patient_id)
+    remember(database, actor, patient_id)
     return patient
 
 
@@ -199,7 +199,8 @@ def _refuse_later_birth(session: Session, patient_id: str, year: int | None) -> 
         raise InvalidRecord({"year_of_birth": problem})
 
 
-def _remember(database: Database, actor: Actor, patient_id: str) -> None:
+def remember(database: Database, actor: Actor, patient_id: str) -> None:
+    """Puts a patient first among those that this account has opened last."""
     now = database.now()
     with database.read() as session:
         row = session.get(RecentRow, (actor.account_id, patient_id))

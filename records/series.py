@@ -20,7 +20,7 @@ from records.impressions import of_lesion as impressions_of
 from records.lesions import Lesion, read_lesion
 from records.outlines import DrawnOutline
 from records.outlines import of_lesion as outlines_of
-from records.patients import Patient, read_patient
+from records.patients import Patient, read_patient, remember
 from records.photos import NewPhoto, Photo, read_photos
 from records.plans import Plan
 from records.plans import of_lesion as plans_of
@@ -184,5 +184,6 @@ def page(
             plans=tuple(plans_of(session, lesion_id)),
             outlines=tuple(outlines_of(session, lesion_id)),
         )
+    remember(database, actor, found.patient.id)
     audit.looked(database, actor=actor, kind="lesion viewed", object_id=lesion_id)
     return found

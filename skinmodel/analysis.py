@@ -66,7 +66,8 @@ class Analysis:
     be shown unasked. They never move with the mix. A model without such a score has None and no
     scores, and assesses everything. `photo_warnings` (N) are what a photographer can do about each
     photo; `warnings` hold them too.
-    `left_out` are photos without a date in a dated series. `timings` are in seconds.
+    `left_out` are photos set aside, and those without a date in a dated series. `timings` are in
+    seconds.
     """
 
     photos: tuple[SeriesPhoto, ...]
@@ -289,13 +290,13 @@ def _warnings(series: Series, refused: int) -> tuple[str, ...]:
     if refused:
         given = used + len(series.left_out) + refused
         warnings += (f"This result is from {used} of {given} photos.",)
-    if len(series.left_out) == 1:
+    aside = [photo.name for photo in series.left_out if photo.set_aside]
+    undated = len(series.left_out) - len(aside)
+    if undated == 1:
         warnings += ("1 photo has no date and is not part of the comparison.",)
-    elif series.left_out:
-        warnings += (
-            f"{len(series.left_out)} photos have no date and are not part of the comparison.",
-        )
-    return warnings
+    elif undated:
+        warnings += (f"{undated} photos have no date and are not part of the comparison.",)
+    return warnings + tuple(f"{name} was left out of this result." for name in aside)
 
 
 def _notes(series: Series) -> tuple[str, ...]:

@@ -11,12 +11,16 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SeriesPhoto:
-    """One photo handed in: upright RGB picture, SHA-256 of the file, its name, and its date."""
+    """One photo handed in: upright RGB picture, SHA-256 of the file, its name, and its date.
+
+    One `set_aside` belongs to the lesion, but somebody decided that no result is to be made of it.
+    """
 
     picture: Image.Image = field(repr=False)
     sha256: str
     name: str
     taken_on: datetime.date | None = None
+    set_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class Series:
-    """Ordered photos, their visits, and the dated series' photos without a date, left out."""
+    """Ordered photos, their visits, and the photos left out.
+
+    Those are what was set aside, and a dated series' photos without a date.
+    """
 
     photos: tuple[SeriesPhoto, ...]
     visits: tuple[Visit, ...]
@@ -55,17 +62,21 @@ def arrange(photos: Sequence[SeriesPhoto]) -> Series:
     """Photos in any order to a series in time order.
 
     Photos of one day are one visit. Photos without dates are a series in the order given, each a
-    visit; beside dated ones they have no place in time and are left out.
+    visit; beside dated ones they have no place in time and are left out. So is what was set aside.
+    ValueError if no photo remains.
     """
-    if not photos:
+    used = [photo for photo in photos if not photo.set_aside]
+    if not used:
         raise ValueError("A series needs at least one photo.")
-    dated = [photo for photo in photos if photo.taken_on is not None]
+    aside = tuple(photo for photo in photos if photo.set_aside)
+    dated = [photo for photo in used if photo.taken_on is not None]
     if not dated:
-        return Series(tuple(photos), tuple(Visit(None, (i,)) for i in range(len(photos))))
+        return Series(tuple(used), tuple(Visit(None, (i,)) for i in range(len(used))), aside)
     ordered = sorted(dated, key=lambda photo: photo.taken_on or datetime.date.min)
     days = sorted({photo.taken_on for photo in ordered if photo.taken_on})
     visits = tuple(
         Visit(day, tuple(i for i, photo in enumerate(ordered) if photo.taken_on == day))
         for day in days
     )
-    return Series(tuple(ordered), visits, tuple(p for p in photos if p.taken_on is None))
+    undated = tuple(photo for photo in used if photo.taken_on is None)
+    return Series(tuple(ordered), visits, (*undated, *aside))

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pages.components.examination import menu
+from pages.components.examination import keeping, menu
 from pages.components.frame import serving
 from skinmodel.alert import AlertLine, AlertTest
 from skinmodel.calibration import Calibration
@@ -134,3 +135,23 @@ def test_the_drawn_example_is_never_refused(page: AppTest) -> None:
     view = drawn(page)
     assert view["title"] == "Drawn, for practice" and view["notices"] == []
     assert view["visits"][0]["alert"]
+
+
+@pytest.mark.parametrize("page", ["refusing"], indirect=True)
+def test_a_strange_photo_can_be_left_out_of_the_result(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = np.array([0.9, 0.1])  # the first of two; one by itself is near
+    monkeypatch.setattr(Unknown, "scores", lambda _self, pooled, *_: far[-len(pooled) :])
+    upload(page, ("a.jpg", jpeg(1)), ("b.jpg", jpeg(2)))
+    press(page, "Analyse 2 photos")
+    assert drawn(page)["title"] == "Differential withheld"
+    page.button(key="without").click().run()
+    view = drawn(page)
+    assert "withheld" not in view and len(view["visits"]) == 1
+    assert "a.jpg was left out of this result." in view["warnings"]
+    kept = keeping.result(result(page), Stated())
+    assert kept.more["set_aside"] == list(kept.left_out) and len(kept.left_out) == 1
+    assert "Left out of the result" in says(page)
+    press(page, "Take photo 1 in again")
+    assert "outdated" in says(page)

@@ -110,6 +110,9 @@ def test_recent_are_those_this_account_opened(clinic: Clinic) -> None:
     opened = search.recent(clinic.database, actor=CLINIC)
     assert [one.id for one in opened] == [ids[0], ids[2]]
     assert search.recent(clinic.database, actor=other) == []
+    clinic.clock.pass_by(minutes=1)
+    clinic.page(clinic.lesion(clinic.patient("4")))  # whoever opens a lesion has the patient open
+    assert search.recent(clinic.database, actor=CLINIC)[0].fields.clinic_id == "4"
 
 
 def test_two_who_change_the_same_do_not_overwrite_each_other(clinic: Clinic) -> None:

@@ -135,6 +135,16 @@ def test_a_photo_without_date_is_left_out_of_a_dated_series(model: Model, photos
     assert two.warnings == ("2 photos have no date and are not part of the comparison.",)
 
 
+def test_a_photo_set_aside_changes_no_number(model: Model, photos: Photos) -> None:
+    aside = [photos[0], replace(photos[2], set_aside=True), *photos[3:]]
+    result = analyse(model, aside)
+    assert_same(result, analyse(model, [photos[0], *photos[3:]]))
+    assert result.warnings == ("photo2.jpg was left out of this result.",)
+    assert [photo.name for photo in result.left_out] == ["photo2.jpg"]
+    with pytest.raises(ValueError, match="at least one photo"):
+        analyse(model, [replace(photo, set_aside=True) for photo in photos])
+
+
 def test_one_photo_has_a_result_and_no_comparison(model: Model, photos: Photos) -> None:
     result = analyse(model, photos[:1])
     assert result.probabilities.shape == (1, 8)

@@ -7,9 +7,10 @@ import streamlit as st
 from pages.components.examination import menu, statement, trend, viewer
 from pages.components.examination import tray as trays
 from pages.components.examination.tray import Result, Tray
-from pages.components.frame.words import span
+from pages.components.frame.words import markdown, span
 from skinmodel import evidence, sentences
 from skinmodel.export import DISCLAIMER, long_date, refusal
+from skinmodel.unknown import THRESHOLD
 
 VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
 
@@ -42,7 +43,9 @@ def show(tray: Tray, result: Result) -> None:
         on_reveal=lambda: tray.revealed.add(result.mark),
     )
     with st.container(horizontal=True):
-        if not hidden:
+        if hidden:
+            _without(tray, result)
+        else:
             menu.export(result, shown, stated=tray.stated, notices=notices)
         statement.ask(tray)
         if st.button("About the model", icon=":material/info:"):
@@ -52,6 +55,18 @@ def show(tray: Tray, result: Result) -> None:
             st.rerun()
     if len(visits) > 1 and not hidden:
         trend.draw(result.analysis, theme=st.context.theme.type or "light")
+
+
+def _without(tray: Tray, result: Result) -> None:
+    """The way on where some photos are strange and others are not."""
+    photos = zip(result.analysis.photos, result.analysis.unknown_by_photo, strict=True)
+    strange = {photo.sha256: photo.name for photo, far in photos if far > THRESHOLD}
+    if len(strange) < len(result.analysis.photos):
+        what = next(iter(strange.values())) if len(strange) == 1 else f"these {len(strange)} photos"
+        if st.button(f"Analyse without {markdown(what)}", type="primary", key="without"):
+            tray.set_aside(strange)
+            tray.wanted = True
+            st.rerun()
 
 
 def prepare(tray: Tray, result: Result) -> None:

@@ -59,6 +59,7 @@ def result(shown: Shown, stated: Stated) -> Result:
             "unknown_by_photo": analysis.unknown_by_photo.tolist(),
             "assessed": analysis.assessed,
             "photo_warnings": analysis.photo_warnings,
+            "set_aside": [photo.sha256 for photo in analysis.left_out if photo.set_aside],
             "case_mix": mix.to_dict() if mix else None,
             "remarks": shown.remarks,
             "stated": asdict(stated),

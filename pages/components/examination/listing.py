@@ -67,6 +67,16 @@ def _one(tray: Tray, item: Item, place: int) -> None:
         st.caption(markdown(item.name))
         for warning in item.photo.warnings:
             st.caption(f":material/warning: {markdown(warning)}")
+        if item.set_aside:
+            st.caption("Left out of the result")
+            st.button(
+                f"Take {photo} in again",
+                key=f"take-in-{item.number}",
+                on_click=tray.set_aside,
+                args=({item.photo.sha256}, False),
+                type="tertiary",
+                icon=":material/undo:",
+            )
         if item.kept:
             st.caption(f"{long_date(item.taken_on) or 'Day not known'}, on the lesion")
             return

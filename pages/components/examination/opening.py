@@ -115,6 +115,8 @@ def load(actor: Actor, lesion_id: str, *, uploader: int) -> Tray:
             tray.add(read, photo.name, day, kept=True)
         except (RecordError, InvalidImage) as error:
             tray.refuse(photo.name, str(error))
+    if page.assessments:  # what was decided once is not asked again
+        tray.set_aside(page.assessments[-1].result.more.get("set_aside", ()))
     waiting.empty()
     return tray
 

@@ -2,7 +2,7 @@
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,7 @@ class Item:
     data: bytes = field(default=b"", repr=False)  # the file as uploaded, until it is kept
     kept: bool = False  # on the open lesion already: its day is the visit's
     vouched: bool = False  # the person says whose it is, whatever the file says
+    set_aside: bool = False  # no result is to be made of it
     edition: int = 0  # a new one gives the date's widget a new value
 
 
@@ -163,6 +164,12 @@ class Tray:
         place = next(n for n, item in enumerate(self.items) if item.number == number)
         self.removed = place, self.items.pop(place)
 
+    def set_aside(self, files: Collection[str], aside: bool = True) -> None:
+        """Leaves the photos of these SHA-256s out of the next result, or takes them in again."""
+        for item in self.items:
+            if item.photo.sha256 in files:
+                item.set_aside = aside
+
     def undo(self) -> None:
         """Puts the photo removed last back."""
         if self.removed:
@@ -220,7 +227,9 @@ class Tray:
     def series(self) -> list[SeriesPhoto]:
         """The photos as the analysis takes them."""
         return [
-            SeriesPhoto(item.photo.picture, item.photo.sha256, item.name, item.taken_on)
+            SeriesPhoto(
+                item.photo.picture, item.photo.sha256, item.name, item.taken_on, item.set_aside
+            )
             for item in self.ordered
         ]
 
@@ -229,7 +238,9 @@ class Tray:
 
         The missing are part of it, because a result says how many of the photos it is from.
         """
-        photos = tuple((one.photo.sha256, one.name, one.taken_on) for one in self.ordered)
+        photos = tuple(
+            (one.photo.sha256, one.name, one.taken_on, one.set_aside) for one in self.ordered
+        )
         return model.sha256, model.version, mix, photos, self.missing
 
     def keep(
