@@ -154,15 +154,17 @@ def analyse(
 
 def extract_features(
     model: Model, pictures: Sequence[Image.Image], progress: Progress = lambda *_: None
-) -> Tensor:
-    """Feature maps (N, F, h, w) of upright RGB pictures, without a graph."""
-    parts = []
+) -> tuple[Tensor, Tensor]:
+    """Feature maps (N, F, h, w) and early features (N, E) of upright RGB pictures, no graph."""
+    parts, early = [], []
     with torch.no_grad():
         for start in range(0, len(pictures), BATCH):
             progress(start / len(pictures), f"Photo {start + 1} of {len(pictures)}")
             batch = [model.preparation.to_tensor(p) for p in pictures[start : start + BATCH]]
-            parts.append(model.network.forward_features(torch.stack(batch)))
-    return torch.cat(parts)
+            maps, means = model.network.forward_intermediates(torch.stack(batch))
+            parts.append(maps)
+            early.append(means)
+    return torch.cat(parts), torch.cat(early)
 
 
 def score(model: Model, pooled: Tensor, series: Series) -> tuple[Tensor, Tensor]:
@@ -195,13 +197,15 @@ def look_at(
     way = model.sha256, model.preparation, model.network.views
     known = [recall.get((photo.sha256, *way)) for photo in photos]
     new = [photo for photo, one in zip(photos, known, strict=True) if one is None]
-    features = extract_features(model, [photo.picture for photo in new], progress) if new else ()
-    made = iter(features)
+    pictures = [photo.picture for photo in new]
+    made = iter(zip(*extract_features(model, pictures, progress), strict=True) if new else ())
     found = []
     for photo, one in zip(photos, known, strict=True):
         if one is None:
-            one = Seen(next(made).clone(), faults(measure(photo.picture)))
-            if one.features.isfinite().all():  # else the next try is to compute it anew
+            maps, early = next(made)
+            one = Seen(maps.clone(), early.clone(), faults(measure(photo.picture)))
+            # Else the next try is to compute it anew.
+            if maps.isfinite().all() and early.isfinite().all():
                 recall.put((photo.sha256, *way), one)
         found.append(one)
     return found
@@ -220,11 +224,12 @@ def _analyse(
     pictures = [photo.picture for photo in series.photos]
     looks = look_at(model, series.photos, recall, lambda done, text: progress(0.8 * done, text))
     features = torch.stack([one.features for one in looks])
+    early = torch.stack([one.early for one in looks])
     seen = time.perf_counter()
     progress(0.8, "Comparing the visits")
     pooled = features.mean(dim=(-2, -1))
     running, alone = score(model, pooled, series)
-    if not (features.isfinite().all() and running.isfinite().all() and alone.isfinite().all()):
+    if not all(part.isfinite().all() for part in (features, early, running, alone)):
         raise FloatingPointError("The network's result is not finite.")
     own = np.array([len(visit.photos) for visit in series.visits])
     so_far = own.cumsum()
@@ -233,7 +238,7 @@ def _analyse(
     probabilities_alone = calibrated(alone.numpy(), prior=prior, photos=own)
     fixed = calibrated(running.numpy(), photos=so_far)
     alert_scores = malignancy(fixed)
-    unknown = model.unknown.scores(pooled) if model.unknown else np.zeros(0)
+    unknown = model.unknown.scores(pooled, early) if model.unknown else np.zeros(0)
     rule, line = model.calibration.sets, model.calibration.alert
     about_photos = photo_warnings([one.faults for one in looks])
     scored = time.perf_counter()

@@ -156,7 +156,8 @@ def _read_unknown(folder: Path, card: Mapping[str, Any], network: CnnLstm) -> Un
         unknown = Unknown.from_tensors(tensors)
     except (TypeError, ValueError) as error:
         raise InvalidModel(f"The model's unknown score cannot be used: {error}") from error
-    if len(unknown.mean) != network.shortcut.in_features:
+    early = len(unknown.early.mean) if unknown.early else network.early_width
+    if (len(unknown.mean), early) != (network.shortcut.in_features, network.early_width):
         raise InvalidModel("The model's unknown score is of another network.")
     return unknown
 

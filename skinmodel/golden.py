@@ -45,7 +45,8 @@ def answers(
     """
     pictures = [preparation.to_tensor(lesion) for lesion in _lesions()]
     with torch.no_grad():
-        pooled = network.forward_features(torch.stack(pictures)).mean(dim=(-2, -1))
+        maps, early = network.forward_intermediates(torch.stack(pictures))
+        pooled = maps.mean(dim=(-2, -1))
         alone = network.forward_pooled(pooled[:, None], torch.zeros(len(SEEDS), 1).long())[:, -1]
         last = pooled[-SERIES:][None]
         series = network.forward_pooled(last, torch.arange(SERIES)[None])[:, -1]
@@ -55,7 +56,7 @@ def answers(
         "prepared": [[float(one.mean()), float(one.std())] for one in pictures],
         "logits": logits.tolist(),
         "probabilities": calibration.probabilities(logits, photos=photos).tolist(),
-        "unknown": unknown.scores(pooled).tolist() if unknown else [],
+        "unknown": unknown.scores(pooled, early).tolist() if unknown else [],
     }
     return {name: np.round(np.array(values), 4).tolist() for name, values in found.items()}
 

@@ -146,9 +146,10 @@ def load(path: Path) -> Index:
         raise InvalidIndex(f"{path.name} is no index of lesions, or it is damaged.") from error
 
 
-def photo_features(model: Model, pictures: Sequence[Image.Image]) -> Tensor:
-    """Pooled features (P, F) of upright RGB pictures."""
-    return extract_features(model, pictures).mean(dim=(-2, -1))
+def photo_features(model: Model, pictures: Sequence[Image.Image]) -> tuple[Tensor, Tensor]:
+    """Pooled features (P, F) and early features (P, E) of upright RGB pictures."""
+    maps, early = extract_features(model, pictures)
+    return maps.mean(dim=(-2, -1)), early
 
 
 def directions(model: Model, pooled: Tensor) -> Tensor:
@@ -170,9 +171,11 @@ def mean(rows: Vector) -> Vector:
     return np.asarray(middle / max(float(np.linalg.norm(middle)), 1e-12), dtype=np.float32)
 
 
-def is_strange(model: Model, pooled: Tensor) -> bool:
+def is_strange(model: Model, pooled: Tensor, early: Tensor) -> bool:
     """Whether a photo is so unlike those the model was trained on that likeness means nothing."""
-    return model.unknown is not None and bool((model.unknown.scores(pooled) > THRESHOLD).any())
+    if model.unknown is None:
+        return False
+    return bool((model.unknown.scores(pooled, early) > THRESHOLD).any())
 
 
 def agreement(index: Index, keys: Collection[str]) -> dict[str, Any]:

@@ -4,22 +4,19 @@ A series of one visit is the single-photo path; there is no second one. The spli
 `forward_features` and `forward_head` follows timm, and lets heat maps rerun only the small head.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from skinmodel.backbone import build, fold, through
 from skinmodel.diagnoses import CODES
 from skinmodel.lstm import StepLstm
 from skinmodel.plain import tuples
 
-BACKBONES = ("mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", "conv")
 DAY_INPUTS = 3  # known or not, log days since the first visit, log days since the one before
 LARGEST_BATCH = 32  # photos times views at once: bounds the memory
 LOG_TEN_YEARS = 8.2  # log1p(3650): brings the two day inputs to about [0, 1]
@@ -73,14 +70,17 @@ class ModelConfig:
 class CnnLstm(nn.Module):
     """Photos of one lesion to logits after each visit.
 
-    Shapes: B series, P photos in the longest, T visits in the longest, F feature maps, K outputs.
+    Shapes: B series, P photos in the longest, T visits in the longest, F feature maps, E early
+    ones, K outputs.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.views = config.views  # may be set to 1 where speed counts more than the last percent
-        self.backbone, width = _backbone(config)
+        found = build(config.backbone, config.filters)
+        self.backbone, width = found.layers, found.width
+        self.early, self.early_width = found.early, found.early_width
         units = config.lstm_units
         self.lstm = StepLstm(
             width + DAY_INPUTS * config.uses_days,
@@ -108,16 +108,24 @@ class CnnLstm(nn.Module):
         upright, and strided convolutions are not symmetric: their maps lie half a cell off, to a
         side that turns with the photo. With eight views, photos must be square.
         """
+        return self.forward_intermediates(photos)[0]
+
+    def forward_intermediates(self, photos: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward_features`, and the early features (N, E) that were met on the way.
+
+        They are means over the photo, and in evaluation over its views.
+        """
         if self.training or self.views == 1:
-            features: Tensor = self.backbone(photos)
-            return features
-        parts = []
+            return through(self.backbone, photos, self.early)
+        parts, means = [], []
         for few in photos.split(max(1, LARGEST_BATCH // self.views)):
             seen = torch.cat([_turned(few, view) for view in range(self.views)])
-            maps = self.backbone(seen).unflatten(0, (self.views, len(few)))
-            back = [_turned_back(each, view) for view, each in enumerate(maps)]
+            maps, early = through(self.backbone, seen, self.early)
+            each = maps.unflatten(0, (self.views, len(few)))
+            back = [_turned_back(one, view) for view, one in enumerate(each)]
             parts.append(torch.stack(back).mean(dim=0))
-        return torch.cat(parts)
+            means.append(early.unflatten(0, (self.views, len(few))).mean(dim=0))
+        return torch.cat(parts), torch.cat(means)
 
     def forward_head(self, features: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
         """Feature maps (B, P, F, h, w) to logits (B, T, K) from all photos up to each visit.
@@ -184,30 +192,9 @@ def for_use(network: CnnLstm) -> CnnLstm:
     EfficientNet-B0's and a sixth off ResNet-18's.
     """
     network.eval().requires_grad_(False)
-    _fold(network.backbone)
+    fold(network.backbone)
     network.backbone.to(memory_format=torch.channels_last)
     return network.requires_grad_(False)
-
-
-def _fold(module: nn.Module) -> None:
-    """Folds each batch norm into the convolution that stands directly before it.
-
-    So they follow one another in all of torchvision's backbones. Not by tracing with torch.fx: that
-    changes every module's call in the whole process while it lasts, and a model loaded after a
-    promotion would break the analyses of other threads.
-    """
-    before: tuple[str, nn.Module] | None = None
-    for name, child in list(module.named_children()):
-        if (
-            before
-            and isinstance(before[1], nn.Conv2d)
-            and isinstance(child, nn.BatchNorm2d)
-            and before[1].out_channels == child.num_features
-        ):
-            setattr(module, before[0], fuse_conv_bn_eval(before[1], child))
-            setattr(module, name, nn.Identity())
-        _fold(child)
-        before = name, child
 
 
 def load_backbone(network: CnnLstm, weights: Mapping[str, Tensor]) -> None:
@@ -230,32 +217,6 @@ def load_backbone(network: CnnLstm, weights: Mapping[str, Tensor]) -> None:
             f"These are not weights for {network.config.backbone}: {wrong[0]} has another shape."
         )
     network.backbone.load_state_dict(state, strict=False)
-
-
-def _backbone(config: ModelConfig) -> tuple[nn.Module, int]:
-    """The convolutional part and its number of feature maps, named as torchvision names it."""
-    if config.backbone == "conv":
-        layers: list[nn.Module] = []
-        for channels_in, channels in zip((3, *config.filters), config.filters, strict=False):
-            layers += [
-                nn.Conv2d(channels_in, channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(channels),
-                nn.ReLU(),
-                nn.MaxPool2d(2),
-            ]
-        return nn.Sequential(*layers), config.filters[-1]
-    if config.backbone not in torchvision.models.list_models(module=torchvision.models):
-        raise ValueError(f"torchvision has no classifier named {config.backbone!r}.")
-    whole = torchvision.models.get_model(config.backbone, weights=None)
-    if isinstance(getattr(whole, "features", None), nn.Module):
-        backbone: nn.Module = whole.features
-    else:  # ResNet and its kin: everything before pooling
-        children = [(n, m) for n, m in whole.named_children() if n not in ("avgpool", "fc")]
-        backbone = nn.Sequential(OrderedDict(children))
-    was_training = backbone.training
-    with torch.no_grad():
-        width = int(backbone.eval()(torch.zeros(1, 3, 64, 64)).shape[1])
-    return backbone.train(was_training), width
 
 
 def _mean_by_visit(pooled: Tensor, visit: Tensor) -> tuple[Tensor, Tensor]:

@@ -122,7 +122,7 @@ def score_photos(
     are done.
     """
     failed: list[tuple[str, str]] = []
-    pooled: dict[str, Tensor] = {}  # image -> (F,)
+    pooled: dict[str, tuple[Tensor, Tensor]] = {}  # image -> (F,) and (E,)
     if lesions is not None:
         for image in photos.keys() - lesions.keys():
             failed.append((photos[image].name, "This photo is not in the metadata."))
@@ -133,14 +133,15 @@ def score_photos(
         readable = [(images[path], photo) for path, photo in batch if isinstance(photo, Photo)]
         failed += [(path.name, str(e)) for path, e in batch if isinstance(e, InvalidImage)]
         if readable:
-            features = extract_features(model, [photo.picture for _, photo in readable])
-            for (image, _), row in zip(readable, features.mean(dim=(-2, -1)), strict=True):
-                if row.isfinite().all():
+            features, early = extract_features(model, [photo.picture for _, photo in readable])
+            rows = zip(features.mean(dim=(-2, -1)), early, strict=True)
+            for (image, _), row in zip(readable, rows, strict=True):
+                if all(part.isfinite().all() for part in row):
                     pooled[image] = row
                 else:
                     failed.append((photos[image].name, NO_RESULT))
         progress(len(batch))
-    groups: dict[str, list[Tensor]] = defaultdict(list)
+    groups: dict[str, list[tuple[Tensor, Tensor]]] = defaultdict(list)
     for image in photos:
         if image in pooled:
             groups[image if lesions is None else lesions[image]].append(pooled[image])
@@ -148,7 +149,7 @@ def score_photos(
 
 
 def _nine(
-    model: Model, groups: Mapping[str, Sequence[Tensor]], prior: Prior
+    model: Model, groups: Mapping[str, Sequence[tuple[Tensor, Tensor]]], prior: Prior
 ) -> dict[str, tuple[float, ...]]:
     """The values after the last photo of each group; groups of one length go together."""
     by_length: dict[int, list[str]] = defaultdict(list)
@@ -158,16 +159,19 @@ def _nine(
     for length, names in by_length.items():
         for start in range(0, len(names), 256):
             part = names[start : start + 256]
-            pooled = torch.stack([torch.stack(list(groups[name])) for name in part])  # (B, T, F)
+            photos = [row for name in part for row in groups[name]]
+            pooled = torch.stack([row for row, _ in photos])  # (B * T, F)
+            early = torch.stack([row for _, row in photos])
             visit = torch.arange(length).expand(len(part), -1)
             with torch.no_grad():
-                logits = model.network.forward_pooled(pooled, visit)[:, -1]
+                series = pooled.unflatten(0, visit.shape)  # (B, T, F)
+                logits = model.network.forward_pooled(series, visit)[:, -1]
             probabilities = model.calibration.probabilities(
                 logits.numpy(), prior=prior, photos=length
             )
             unknown = np.zeros(len(part))
             if model.unknown:
-                unknown = model.unknown.scores(pooled.flatten(0, 1)).reshape(-1, length).max(axis=1)
+                unknown = model.unknown.scores(pooled, early).reshape(-1, length).max(axis=1)
             rows = np.column_stack([probabilities, unknown]).tolist()
             found |= {n: tuple(row) for n, row in zip(part, rows, strict=True)}
     return {name: found[name] for name in groups}

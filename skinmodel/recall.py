@@ -18,9 +18,10 @@ SECONDS = 3600.0
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A photo's feature maps (F, h, w), and what a photographer can do about it."""
+    """A photo's feature maps (F, h, w), early features (E,), and what a photographer can do."""
 
     features: Tensor = field(repr=False)
+    early: Tensor = field(repr=False)
     faults: tuple[str, ...]
 
 
@@ -75,4 +76,4 @@ class Recall:
 
 
 def _size(seen: Seen) -> int:
-    return seen.features.numel() * seen.features.element_size()
+    return seen.features.nbytes + seen.early.nbytes

@@ -24,6 +24,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from torch import Tensor
 
 UNKNOWN_FILE = "unknown.safetensors"
@@ -33,7 +34,32 @@ MOST_DIRECTIONS = 256  # 640 KiB on disk for MobileNetV2's 1,280 features
 TYPICAL = 0.01  # what the median lesion scores
 LENGTH_POWER = 0.5  # blank and blurred photos have long features
 
+EARLY = "early_"  # how the early features' tensors begin in the file
+LEAST_SPREAD = 1e-3  # of the mean: directions in which training photos never differ
+
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Early:
+    """How far early features lie from the training photos', each direction by its own spread.
+
+    `mean` (E,) is where the training photos lie, `whitening` (E, E) brings their spread to 1 in
+    all directions; `middle` and `width` are as in `Unknown`.
+    """
+
+    mean: Tensor
+    whitening: Tensor
+    middle: Tensor
+    width: Tensor
+
+    def __post_init__(self) -> None:
+        _check(self, self.mean, self.whitening)
+
+    def distances(self, early: Tensor) -> Array:
+        """How far photos (N,) lie from the usual, as a logarithm, from early features (N, E)."""
+        apart = (early.detach().cpu().float() - self.mean) @ self.whitening
+        return np.asarray(apart.norm(dim=1).clamp(min=1e-9).log().double().numpy())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,77 +68,128 @@ class Unknown:
 
     `basis` (F, D) are orthonormal columns, `mean` (F,) the point they start from: the directions
     in which training photos' features of length 1 differ. `middle` is the distance that scores
-    0.5, `width` the width of the logistic around it.
+    0.5, `width` the width of the logistic around it. `early` is the same for early features, None
+    in a model made before they counted.
     """
 
     mean: Tensor
     basis: Tensor
     middle: Tensor
     width: Tensor
+    early: Early | None = None
 
     def __post_init__(self) -> None:
-        if self.basis.ndim != 2 or self.mean.shape != self.basis.shape[:1]:
-            raise ValueError("The unknown score's mean and basis do not fit together.")
-        if self.middle.ndim or self.width.ndim or not self.width > 0:
-            raise ValueError("The unknown score's width must be a positive number.")
-        if not all(bool(getattr(self, one.name).isfinite().all()) for one in fields(self)):
-            raise ValueError("The unknown score is not finite.")
+        _check(self, self.mean, self.basis)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
         """The score from a model's file; ValueError if a tensor is missing, unknown or unfit."""
-        names = {one.name for one in fields(cls)}
+        late = {name: one for name, one in tensors.items() if not name.startswith(EARLY)}
+        early = {name: one for name, one in tensors.items() if name.startswith(EARLY)}
+        names = _names(cls) | ({f"{EARLY}{name}" for name in _names(Early)} if early else set())
         if differing := sorted(names ^ tensors.keys()):
             what = "lacks" if differing[0] in names else "has an unknown"
             raise ValueError(f"The unknown score {what} {differing[0]}.")
-        return cls(**{name: tensor.float() for name, tensor in tensors.items()})
+        part = {name.removeprefix(EARLY): one.float() for name, one in early.items()}
+        return cls(
+            **{name: one.float() for name, one in late.items()},
+            early=Early(**part) if part else None,
+        )
 
     def to_tensors(self) -> dict[str, Tensor]:
         """What is stored: mean and basis as float16, which they hold without loss."""
-        tensors = {one.name: getattr(self, one.name).contiguous() for one in fields(self)}
-        return tensors | {name: tensors[name].half() for name in ("mean", "basis")}
+        tensors = {name: getattr(self, name).contiguous() for name in _names(Unknown)}
+        tensors |= {name: tensors[name].half() for name in ("mean", "basis")}
+        if self.early:
+            tensors |= {f"{EARLY}{n}": getattr(self.early, n).contiguous() for n in _names(Early)}
+        return tensors
 
-    def scores(self, pooled: Tensor) -> Array:
-        """The score (N,) in [0, 1] of photos from their pooled features (N, F)."""
-        exponent = (self.distances(pooled) - float(self.middle)) / float(self.width)
-        return np.asarray(1 / (1 + np.exp(-np.clip(exponent, -60, 60))))
+    def scores(self, pooled: Tensor, early: Tensor) -> Array:
+        """The score (N,) in [0, 1] of photos from their features (N, F) and early ones (N, E)."""
+        exponent = np.clip(self.distances(pooled, early), -60, 60)
+        return np.asarray(1 / (1 + np.exp(-exponent)))
 
-    def distances(self, pooled: Tensor) -> Array:
+    def distances(self, pooled: Tensor, early: Tensor) -> Array:
+        """How far beyond the line photos (N,) lie, in widths, by what finds them farther."""
+        late = (self.beside(pooled) - float(self.middle)) / float(self.width)
+        if self.early is None:
+            return np.asarray(late)
+        found = self.early.distances(early) - float(self.early.middle)
+        return np.asarray(np.maximum(late, found / float(self.early.width)))
+
+    def beside(self, pooled: Tensor) -> Array:
         """How far photos (N,) lie beside the training photos' subspace, as a logarithm."""
         direction, length = _parted(pooled)
-        beside = _beside(direction, self.mean, self.basis)
+        apart = direction - self.mean
+        beside = apart.square().sum(dim=1) - (apart @ self.basis).square().sum(dim=1)
         far = beside.clamp(min=1e-9).log() + LENGTH_POWER * length.log()
         return np.asarray(far.double().numpy())
 
 
 def fit_unknown(
-    pooled: Tensor, labels: ArrayLike, *, held_out: Tensor, lesions: ArrayLike, keep: float = KEEP
+    pooled: Tensor,
+    early: Tensor,
+    labels: ArrayLike,
+    *,
+    held_out: tuple[Tensor, Tensor],
+    lesions: ArrayLike,
+    keep: float = KEEP,
 ) -> Unknown:
     """The score of a network, from features of training photos and of lesions kept apart.
 
-    `pooled` (N, F) with `labels` (N,) are the training photos, `held_out` (M, F) with `lesions`
-    (M,) those that set the threshold: a share `keep` of these lesions lies below it with all
-    their photos. Each diagnosis counts by the root of its number of photos, so that rare ones have
-    a say in what is usual.
+    `pooled` (N, F) and `early` (N, E) with `labels` (N,) are the training photos, `held_out` (M, F)
+    and (M, E) with `lesions` (M,) those that set the threshold: a share `keep` of these lesions
+    lies below it with all their photos, and neither of the two distances refuses more of them than
+    the other. Each diagnosis counts by the root of its number of photos, so that rare ones have a
+    say in what is usual.
     """
+    weights = _weights(labels)
+    start = replace(_fit_late(pooled, weights), early=(near := _fit_early(early, weights)))
+    farthest = [
+        _by_lesion(distances, lesions)
+        for distances in (start.beside(held_out[0]), near.distances(held_out[1]))
+    ]
+    ranks = np.stack([rankdata(one, method="max") for one in farthest])
+    last = int(np.quantile(ranks.max(axis=0), keep, method="inverted_cdf"))
+    late_line, early_line = (_line(one, last) for one in farthest)
+    return replace(start, **late_line, early=replace(near, **early_line))
+
+
+def _fit_late(pooled: Tensor, weights: Tensor) -> Unknown:
     direction, _ = _parted(pooled)
-    weights = _weights(labels)  # (N,), sums to 1
     mean = (weights[:, None] * direction).sum(dim=0).half().float()
-    apart = direction - mean
-    covariance = (apart * weights[:, None]).T @ apart
-    _, vectors = torch.linalg.eigh(covariance.double())
+    _, vectors = torch.linalg.eigh(_covariance(direction - mean, weights))
     directions = min(MOST_DIRECTIONS, max(1, len(mean) // 5))
     # Rounded now: what is measured is what is stored.
     basis = vectors[:, -directions:].flip(1).half().float()
-    start = Unknown(mean=mean, basis=basis, middle=torch.tensor(0.0), width=torch.tensor(1.0))
+    return Unknown(mean=mean, basis=basis, middle=torch.tensor(0.0), width=torch.tensor(1.0))
+
+
+def _fit_early(early: Tensor, weights: Tensor) -> Early:
+    features = early.detach().cpu().float()
+    mean = (weights[:, None] * features).sum(dim=0)
+    values, vectors = torch.linalg.eigh(_covariance(features - mean, weights))
+    least = max(LEAST_SPREAD * float(values.mean()), 1e-12)
+    whitening = (vectors / (values.clamp(min=0) + least).sqrt()).float().contiguous()
+    return Early(mean=mean, whitening=whitening, middle=torch.tensor(0.0), width=torch.tensor(1.0))
+
+
+def _by_lesion(distances: Array, lesions: ArrayLike) -> Array:
+    """The farthest photo of each lesion (L,)."""
     _, owner = np.unique(np.asarray(lesions), return_inverse=True)
     farthest = np.full(owner.max() + 1, -np.inf)
-    np.maximum.at(farthest, owner, start.distances(held_out))
-    line, median = np.quantile(farthest, [keep, 0.5], method="inverted_cdf")
+    np.maximum.at(farthest, owner, distances)
+    return farthest
+
+
+def _line(farthest: Array, last: int) -> dict[str, Tensor]:
+    """Middle and width that keep the nearest `last` lesions below the threshold."""
+    ordered = np.sort(farthest)
+    line, median = ordered[last - 1], ordered[(len(ordered) - 1) // 2]
     width = max(float(line - median), 1e-6) / math.log(1 / TYPICAL - 1)
     # One step above the last lesion that is kept, which then scores just below the threshold.
     middle = float(np.nextafter(np.float32(line), np.float32(np.inf)))
-    return replace(start, middle=torch.tensor(middle), width=torch.tensor(width))
+    return {"middle": torch.tensor(middle), "width": torch.tensor(width)}
 
 
 def _parted(pooled: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,14 +199,27 @@ def _parted(pooled: Tensor) -> tuple[Tensor, Tensor]:
     return features / length[:, None], length
 
 
-def _beside(direction: Tensor, mean: Tensor, basis: Tensor) -> Tensor:
-    """The square of what the subspace leaves of each direction (N,)."""
-    apart = direction - mean
-    return apart.square().sum(dim=1) - (apart @ basis).square().sum(dim=1)
+def _covariance(apart: Tensor, weights: Tensor) -> Tensor:
+    return ((apart * weights[:, None]).T @ apart).double()
 
 
 def _weights(labels: ArrayLike) -> Tensor:
-    """Each photo's share of the mean and the covariance (N,)."""
+    """Each photo's share of the mean and the covariance (N,), which sum to 1."""
     _, place, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
     weights = torch.tensor(counts[place], dtype=torch.float32).rsqrt()
     return weights / weights.sum()
+
+
+def _names(kind: type[Unknown] | type[Early]) -> set[str]:
+    """The names of a part's own tensors."""
+    return {one.name for one in fields(kind)} - {"early"}
+
+
+def _check(part: Unknown | Early, mean: Tensor, directions: Tensor) -> None:
+    """ValueError where a part's tensors cannot be a distance."""
+    if directions.ndim != 2 or mean.shape != directions.shape[:1]:
+        raise ValueError("The unknown score's mean and basis do not fit together.")
+    if part.middle.ndim or part.width.ndim or not part.width > 0:
+        raise ValueError("The unknown score's width must be a positive number.")
+    if not all(bool(getattr(part, name).isfinite().all()) for name in _names(type(part))):
+        raise ValueError("The unknown score is not finite.")

@@ -68,7 +68,7 @@ def make_candidate(
     calibration = calibrate(kept_apart, prior_training=_training_mix(run))
     unknown = unknown_of(ready, run, kept_apart)
     progress(next(steps), STEPS)
-    test = replace(test, refused=unknown.scores(test.pooled) > THRESHOLD)
+    test = replace(test, refused=unknown.scores(test.pooled, test.early) > THRESHOLD)
     calibration = with_tests(calibration, test)
     numbers = measured(ready, run, calibration, test=test, kept_apart=kept_apart)
     progress(next(steps), STEPS)

@@ -13,7 +13,7 @@ from skinmodel.network import CnnLstm
 from training.dataset import Pixels
 from training.evaluate import Labels, Scored
 from training.run import Run
-from training.scoring import head_logits, photo_features
+from training.scoring import all_features, head_logits
 from training.splits import Split
 
 
@@ -23,15 +23,17 @@ class Cases:
 
     `photos` are all photos, each by itself, and `series` all lesions, each with all its photos.
     `by_number` are the lesions with at least one, two and three photos, where there are any, scored
-    from their first photo, from the first two and from all. `pooled` (N, F) are the photos'
-    features, `rows` and `days` (L series) their places in it and their days, `diagnoses` (L,) the
-    lesions' places among the eight. `refused` (N,) are photos that count as none of them.
+    from their first photo, from the first two and from all. `pooled` (N, F) and `early` (N, E) are
+    the photos' features, `rows` and `days` (L series) their places in them and their days,
+    `diagnoses` (L,) the lesions' places among the eight. `refused` (N,) are photos that count as
+    none of them.
     """
 
     photos: Scored
     series: Scored
     by_number: Mapping[int, Scored]
     pooled: Tensor
+    early: Tensor
     rows: Sequence[list[int]]
     days: Sequence[Sequence[float]]
     diagnoses: Labels
@@ -55,7 +57,7 @@ def score_cases(
     lesions = run.lesions(split)
     indices = [photo for photos in lesions.photos for photo in photos]
     read = pixels or run.cache.__getitem__
-    pooled = photo_features(network, read, indices, run.config.preparation)
+    pooled, early = all_features(network, read, indices, run.config.preparation)
     ends = np.cumsum([len(photos) for photos in lesions.photos]).tolist()
     rows = [list(range(end - len(p), end)) for end, p in zip(ends, lesions.photos, strict=True)]
     count = np.array([len(series) for series in rows])
@@ -83,6 +85,7 @@ def score_cases(
         series=Scored(in_time, labels, place, count),
         by_number={n: first(n) for n in range(1, PHOTO_GROUPS + 1) if n <= count.max()},
         pooled=pooled,
+        early=early,
         rows=rows,
         days=lesions.days,
         diagnoses=np.array([CODES.index(codes[photos[0]]) for photos in lesions.photos]),

@@ -107,7 +107,7 @@ def _features(
     while batch := list(itertools.islice(stream, BATCH)):
         read = [(path, photo) for path, photo in batch if isinstance(photo, Photo)]
         if read:
-            rows = neighbours.photo_features(model, [photo.picture for _, photo in read])
+            rows, _ = neighbours.photo_features(model, [photo.picture for _, photo in read])
             found |= {str(path): row for (path, _), row in zip(read, rows, strict=True)}
         progress(len(batch))
     return found

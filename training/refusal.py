@@ -16,7 +16,7 @@ from training.cases import Cases
 from training.decoys import Pixels, draw_decoys, plain_skin
 from training.outline.examples import read_masks
 from training.run import Run
-from training.scoring import photo_features
+from training.scoring import all_features
 
 MOST_EACH = 600  # training photos of a diagnosis: more cost time and no longer move the space
 EACH = 30  # drawn decoys of a kind
@@ -31,32 +31,33 @@ def unknown_of(network: CnnLstm, run: Run, kept_apart: Cases) -> Unknown:
         for _, part in table.groupby("diagnosis")
         for photo in part.sample(min(len(part), MOST_EACH), random_state=run.config.seed).index
     ]
-    pooled = photo_features(network, run.cache.__getitem__, photos, run.config.preparation)
+    pooled, early = all_features(network, run.cache.__getitem__, photos, run.config.preparation)
     return fit_unknown(
         pooled,
+        early,
         run.table["diagnosis"].loc[photos].to_numpy(dtype=str),
-        held_out=kept_apart.pooled,
+        held_out=(kept_apart.pooled, kept_apart.early),
         lesions=kept_apart.photos.lesions,
     )
 
 
 def measure_unknown(network: CnnLstm, run: Run, unknown: Unknown, test: Cases) -> dict[str, Any]:
     """How many test photos and lesions are refused, and how well all else is told from them."""
-    real = unknown.distances(test.pooled)
-    refused = unknown.scores(test.pooled) > THRESHOLD
+    real = unknown.distances(test.pooled, test.early)
+    refused = unknown.scores(test.pooled, test.early) > THRESHOLD
     owners = test.photos.lesions
     codes = test.diagnoses[owners]
 
     def against(pictures: list[Pixels]) -> dict[str, Any]:
-        pooled = photo_features(
+        seen = all_features(
             network, pictures.__getitem__, range(len(pictures)), run.config.preparation
         )
-        far = unknown.distances(pooled)
+        far = unknown.distances(*seen)
         truth = np.repeat([0, 1], [len(real), len(far)])
         return {
             "pictures": len(far),
             "auroc": round(float(roc_auc_score(truth, np.concatenate([real, far]))), 4),
-            "refused": int((unknown.scores(pooled) > THRESHOLD).sum()),
+            "refused": int((unknown.scores(*seen) > THRESHOLD).sum()),
         }
 
     def counted(photos: NDArray[np.bool_]) -> dict[str, int]:

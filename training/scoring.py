@@ -25,20 +25,34 @@ def photo_features(
     *,
     batch: int = 32,
 ) -> torch.Tensor:
-    """Pooled features (N, F), float32, of the photos at these indices.
+    """Pooled features (N, F), float32, of the photos at these indices, as `all_features`."""
+    return all_features(network, pixels, indices, preparation, batch=batch)[0]
+
+
+@torch.inference_mode()
+def all_features(
+    network: CnnLstm,
+    pixels: Callable[[int], Pixels],
+    indices: Sequence[int],
+    preparation: Preparation,
+    *,
+    batch: int = 32,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pooled features (N, F) and early features (N, E), float32, of the photos at these indices.
 
     `pixels(i)` gives the i-th photo as uint8 (h, w, 3) at the training scale or larger.
     """
     device = next(network.parameters()).device
-    pooled = []
+    pooled, early = [], []
     for start in range(0, len(indices), batch):
         photos = [
             preparation.to_tensor(Image.fromarray(pixels(i)))
             for i in indices[start : start + batch]
         ]
-        maps = network.forward_features(torch.stack(photos).to(device))
+        maps, means = network.forward_intermediates(torch.stack(photos).to(device))
         pooled.append(maps.mean(dim=(-2, -1)))
-    return torch.cat(pooled)
+        early.append(means)
+    return torch.cat(pooled), torch.cat(early)
 
 
 @torch.inference_mode()

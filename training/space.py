@@ -12,7 +12,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from skinmodel.network import BACKBONES
+from skinmodel.backbone import BACKBONES
 from training.config import LARGEST_AUGMENTATION, InvalidConfig, TrainConfig
 from training.origin import is_model
 

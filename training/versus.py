@@ -234,7 +234,7 @@ def _above(model: Model, scores: Scores) -> NDArray[np.bool_]:
         return np.zeros(len(scores.rows), dtype=bool)
     flagged = alert_scores(scores.series, model.calibration) >= line.threshold
     if model.unknown:
-        far = model.unknown.scores(scores.pooled) > THRESHOLD
+        far = model.unknown.scores(scores.pooled, scores.early) > THRESHOLD
         flagged |= np.array([bool(far[rows].any()) for rows in scores.rows])
     return np.asarray(flagged)
 

@@ -122,7 +122,7 @@ def test_deleted_and_erased_patients_vanish_at_once(person: SignedIn) -> None:
 def test_other_data_are_searched_only_with_the_model_they_were_made_for(person: SignedIn) -> None:
     asked = confirmed(person, "1", 1, "NV")
     model = serving.model()
-    pooled = neighbours.photo_features(model, [serving.decoder().read(jpeg(1)).picture])
+    pooled, _ = neighbours.photo_features(model, [serving.decoder().read(jpeg(1)).picture])
     row = neighbours.vector(model, pooled)[None]
     agreement = {"share": 0.8, "per_diagnosis": {"MEL": {"lesions": 9, "share": 0.45}}}
     made = Index("Archive", model.sha256, (Case("x", "BCC", "/gone.jpg"),), row, agreement)

@@ -187,13 +187,13 @@ def test_a_visit_more_looks_at_its_own_photo_alone(
 ) -> None:
     model, recall = make_model(), Recall()
     seen: list[int] = []
-    whole = model.network.forward_features
+    whole = model.network.forward_intermediates
 
-    def watch(batch: torch.Tensor) -> torch.Tensor:
+    def watch(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen.append(len(batch))
         return whole(batch)
 
-    monkeypatch.setattr(model.network, "forward_features", watch)
+    monkeypatch.setattr(model.network, "forward_intermediates", watch)
     analyse(model, photos[:-1], recall=recall)
     seen.clear()
     found = analyse(model, photos, recall=recall)
@@ -205,12 +205,18 @@ def test_a_visit_more_looks_at_its_own_photo_alone(
     assert found.photo_warnings == expected.photo_warnings
 
 
+@pytest.mark.parametrize("part", [0, 1])
 def test_a_result_that_is_not_finite_is_not_recalled(
-    make_model: MakeModel, photos: Photos, monkeypatch: pytest.MonkeyPatch
+    make_model: MakeModel, photos: Photos, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     model, recall = make_model(), Recall()
+    whole = model.network.forward_intermediates
+
+    def nan(batch: torch.Tensor) -> list[torch.Tensor]:
+        return [one * (float("nan") if i == part else 1) for i, one in enumerate(whole(batch))]
+
     with monkeypatch.context() as broken:
-        broken.setattr(model.network, "forward_features", lambda batch: batch * float("nan"))
+        broken.setattr(model.network, "forward_intermediates", nan)
         with pytest.raises(AnalysisFailed):
             analyse(model, photos, recall=recall)
     assert recall.bytes == 0
@@ -222,13 +228,13 @@ def test_two_hundred_photos_go_through_in_small_batches(
 ) -> None:
     model = make_model()
     seen: list[int] = []
-    whole = model.network.forward_features
+    whole = model.network.forward_intermediates
 
-    def watch(batch: torch.Tensor) -> torch.Tensor:
+    def watch(batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen.append(len(batch))
         return whole(batch)
 
-    monkeypatch.setattr(model.network, "forward_features", watch)
+    monkeypatch.setattr(model.network, "forward_intermediates", watch)
     result = analyse(model, [replace(photos[i % 6], taken_on=START + i * DAY) for i in range(200)])
     assert max(seen) <= 16 and sum(seen) == 200
     assert result.probabilities.shape == (200, 8)
@@ -237,9 +243,10 @@ def test_two_hundred_photos_go_through_in_small_batches(
 
 def test_batching_changes_nothing(model: Model, photos: Photos) -> None:
     together = module.extract_features(model, [p.picture for p in photos])
-    for photo, row in zip(photos, together, strict=True):
+    for photo, *rows in zip(photos, *together, strict=True):
         alone = module.extract_features(model, [photo.picture])
-        torch.testing.assert_close(alone[0], row, rtol=1e-5, atol=1e-5)
+        for one, row in zip(alone, rows, strict=True):
+            torch.testing.assert_close(one[0], row, rtol=1e-5, atol=1e-5)
 
 
 def test_the_same_input_gives_the_same_bits(model: Model, photos: Photos) -> None:
@@ -330,14 +337,14 @@ def raise_in_backbone(model: Model) -> None:
     def fail(_: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("/secret/path: out of memory")
 
-    model.network.forward_features = fail  # type: ignore[method-assign]
+    model.network.forward_intermediates = fail  # type: ignore[method-assign]
 
 
 def broken_maps(model: Model) -> None:
-    def nan(photos: torch.Tensor) -> torch.Tensor:
-        return torch.full((len(photos), 12, 6, 6), float("nan"))
+    def nan(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.full((len(photos), 12, 6, 6), float("nan")), torch.zeros(len(photos), 8)
 
-    model.network.forward_features = nan  # type: ignore[method-assign]
+    model.network.forward_intermediates = nan  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("breaking", [break_weights, raise_in_backbone, broken_maps])

@@ -309,9 +309,9 @@ def test_a_network_that_fails_is_no_default_class(
     whole = predict.extract_features
 
     def second_is_nan(*arguments: object) -> object:
-        features = whole(*arguments)  # type: ignore[arg-type]
+        features, early = whole(*arguments)  # type: ignore[arg-type]
         features[1] = float("nan")
-        return features
+        return features, early
 
     monkeypatch.setattr(predict, "extract_features", second_is_nan)
     out = tmp_path / "out.csv"

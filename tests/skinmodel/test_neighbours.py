@@ -64,7 +64,7 @@ def test_an_empty_index_finds_nothing(model: Model) -> None:
 
 def test_the_order_and_the_repetition_of_photos_change_nothing(model: Model) -> None:
     pictures = [draw_lesion(seed, size=(80, 60)) for seed in (1, 2)]
-    pooled = neighbours.photo_features(model, pictures)
+    pooled, _ = neighbours.photo_features(model, pictures)
     there = neighbours.vector(model, pooled)
     np.testing.assert_allclose(neighbours.vector(model, pooled.flip(0)), there, atol=1e-6)
     np.testing.assert_allclose(neighbours.vector(model, pooled.repeat(3, 1)), there, atol=1e-6)
@@ -74,11 +74,11 @@ def test_the_order_and_the_repetition_of_photos_change_nothing(model: Model) -> 
 
 
 def test_a_strange_photo_is_told(model: Model) -> None:
-    pooled = neighbours.photo_features(model, [draw_lesion(1, size=(80, 60))])
-    assert not neighbours.is_strange(model, pooled)
+    seen = neighbours.photo_features(model, [draw_lesion(1, size=(80, 60))])
+    assert not neighbours.is_strange(model, *seen)
     far = replace(NEAR, middle=torch.tensor(-40.0))
-    assert neighbours.is_strange(replace(model, unknown=far), pooled)
-    assert not neighbours.is_strange(replace(model, unknown=None), pooled)
+    assert neighbours.is_strange(replace(model, unknown=far), *seen)
+    assert not neighbours.is_strange(replace(model, unknown=None), *seen)
 
 
 def test_an_index_comes_back_from_its_file(tmp_path: Path) -> None:

@@ -6,10 +6,16 @@ from itertools import pairwise
 import pytest
 import torch
 
+from skinmodel.backbone import BACKBONES
 from skinmodel.lstm import StepLstm
-from skinmodel.network import BACKBONES, CnnLstm, ModelConfig, for_use, load_backbone
+from skinmodel.network import CnnLstm, ModelConfig, for_use, load_backbone
 
 Make = Callable[..., CnnLstm]
+# What is wide before the photo's resolution is halved for the last time.
+EARLY_WIDTHS = {
+    "mobilenet_v2": 96, "resnet18": 256, "resnet50": 1024, "efficientnet_b0": 112,
+    "convnext_tiny": 384, "conv": 4,
+}  # fmt: skip
 TIGHT = {"rtol": 1e-5, "atol": 1e-5}
 
 
@@ -147,6 +153,7 @@ def test_torchvision_backbones_fit(backbone: str) -> None:
 def test_a_network_for_use_gives_the_same_results(backbone: str) -> None:
     config = ModelConfig(backbone=backbone, filters=(4, 8), lstm_units=8)
     network = CnnLstm(config)
+    assert network.early_width == EARLY_WIDTHS[backbone]
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # or folding would have nothing to do
             module.running_mean.uniform_(-0.1, 0.1)
@@ -154,12 +161,16 @@ def test_a_network_for_use_gives_the_same_results(backbone: str) -> None:
             module.weight.uniform_(0.7, 1.3)
             module.bias.uniform_(-0.1, 0.1)
     photos = torch.rand(3, 3, 64, 64)
-    expected = network.eval().forward_features(photos)
+    expected, expected_early = network.eval().forward_intermediates(photos)
+    torch.testing.assert_close(network.backbone(photos), expected, **TIGHT)
+    assert expected_early.shape == (3, network.early_width)
     folded = for_use(network)
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     assert not any(parameter.requires_grad for parameter in folded.parameters())
-    found = folded.forward_features(photos)
+    found, early = folded.forward_intermediates(photos)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
+    close = 1e-4 * float(expected_early.std())
+    torch.testing.assert_close(early, expected_early, rtol=1e-4, atol=close)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -207,14 +218,16 @@ def test_eight_views_see_a_turned_photo_alike() -> None:
     photo = torch.rand(5, 3, 32, 32)
     visit = torch.zeros(5, 1, dtype=torch.long)
     with torch.inference_mode():
-        maps = network.forward_features(photo)
-        turned = network.forward_features(torch.rot90(photo, 1, (-2, -1)).flip(-1))
+        maps, early = network.forward_intermediates(photo)
+        turned, same = network.forward_intermediates(torch.rot90(photo, 1, (-2, -1)).flip(-1))
+        torch.testing.assert_close(early, same)
         torch.testing.assert_close(torch.rot90(maps, 1, (-2, -1)).flip(-1), turned)
         torch.testing.assert_close(
             network.forward_head(maps[:, None], visit), network.forward_head(turned[:, None], visit)
         )
         network.views = 1
-        alone = network.forward_features(photo)
+        alone, unlike = network.forward_intermediates(photo)
+    assert not torch.allclose(early, unlike)
     assert not torch.allclose(maps, alone)
 
 

@@ -8,7 +8,7 @@ from skinmodel.recall import Recall, Seen
 
 
 def seen(value: float) -> Seen:
-    return Seen(torch.full((25,), float(value)), ())  # 100 bytes
+    return Seen(torch.full((20,), float(value)), torch.zeros(5), ())  # 100 bytes
 
 
 def test_what_was_kept_first_goes_first() -> None:

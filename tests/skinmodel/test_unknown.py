@@ -13,15 +13,15 @@ import torch
 
 from skinmodel import __main__ as cli
 from skinmodel import export
-from skinmodel.analysis import analyse
+from skinmodel.analysis import analyse, extract_features
 from skinmodel.bundle import InvalidModel, Model, load_model, save_model
 from skinmodel.casemix import CaseMix
 from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
 from skinmodel.series import SeriesPhoto
-from skinmodel.unknown import THRESHOLD, Unknown, fit_unknown
+from skinmodel.unknown import THRESHOLD, Early, Unknown, fit_unknown
 
-WIDTH = 60
+WIDTH, EARLY_WIDTH = 60, 10
 
 
 @pytest.fixture(scope="module")
@@ -34,35 +34,76 @@ def plane() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def unknown(plane: torch.Tensor) -> Unknown:
-    return fit_unknown(
-        plane[:200], np.arange(200) % 3, held_out=plane[200:300], lesions=np.arange(100) // 2
+def early() -> torch.Tensor:
+    """Early features (400, 10) that vary together, the last never."""
+    random = torch.Generator().manual_seed(5)
+    mixed = torch.rand(400, EARLY_WIDTH, generator=random) @ torch.rand(
+        EARLY_WIDTH, EARLY_WIDTH, generator=random
     )
+    mixed[:, -1] = 0.5
+    return mixed
 
 
-def test_98_of_100_lesions_are_kept(unknown: Unknown, plane: torch.Tensor) -> None:
-    scores = unknown.scores(plane[200:300])
+def fit(plane: torch.Tensor, early: torch.Tensor, keep: float = 0.98) -> Unknown:
+    return fit_unknown(
+        plane[:200], early[:200], np.arange(200) % 3,
+        held_out=(plane[200:300], early[200:300]), lesions=np.arange(100) // 2, keep=keep,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unknown(plane: torch.Tensor, early: torch.Tensor) -> Unknown:
+    return fit(plane, early)
+
+
+@pytest.mark.parametrize("keep", [0.98, 0.8])
+def test_so_many_lesions_are_kept(plane: torch.Tensor, early: torch.Tensor, keep: float) -> None:
+    """Of fifty, or one more where both distances have the last that is kept at the same place."""
+    unknown = fit(plane, early, keep)
+    scores = unknown.scores(plane[200:300], early[200:300])
     kept = (scores.reshape(50, 2) <= THRESHOLD).all(axis=1)
-    assert kept.sum() == 49
+    assert 50 * keep <= kept.sum() <= 50 * keep + 1
     assert scores.min() >= 0 and scores.max() <= 1
-    assert np.median(unknown.scores(plane[300:])) < 0.05
+    assert np.median(unknown.scores(plane[300:], early[300:])) < 0.1
 
 
-def test_what_lies_elsewhere_is_refused(unknown: Unknown) -> None:
+def test_what_lies_elsewhere_is_refused(
+    unknown: Unknown, plane: torch.Tensor, early: torch.Tensor
+) -> None:
+    """In either features: the other then has no say."""
     elsewhere = torch.rand(20, WIDTH, generator=torch.Generator().manual_seed(4))
-    assert (unknown.scores(elsewhere) > 0.9).all()
-    assert np.isfinite(unknown.scores(torch.zeros(1, WIDTH))).all()
+    assert (unknown.scores(elsewhere, early[:20]) > 0.9).all()
+    assert (unknown.scores(plane[:20], early[:20] + 2) > 0.9).all()
+    assert (unknown.scores(plane[:20], early[:20]) < THRESHOLD).all()
+    nothing = torch.zeros(1, WIDTH), torch.zeros(1, EARLY_WIDTH)
+    assert np.isfinite(unknown.scores(*nothing)).all()
+
+
+def test_a_model_without_early_features_scores_as_before(
+    unknown: Unknown, plane: torch.Tensor, early: torch.Tensor
+) -> None:
+    """Models 1.1 and 1.2 were made before they counted: the logistic of one distance."""
+    tensors = unknown.to_tensors()
+    assert len(tensors) == 8
+    old = Unknown.from_tensors({n: t for n, t in tensors.items() if not n.startswith("early_")})
+    assert old.early is None and len(old.to_tensors()) == 4
+    expected = 1 / (1 + np.exp((float(old.middle) - old.beside(plane)) / float(old.width)))
+    np.testing.assert_allclose(old.scores(plane, early + 9), expected)
+    again = Unknown.from_tensors(tensors)
+    np.testing.assert_array_equal(again.scores(plane, early), unknown.scores(plane, early))
 
 
 def with_unknown(model: Model, photos: tuple[SeriesPhoto, ...], middle: float) -> Model:
     """The model with a score whose threshold lies at a share of these photos' distances."""
-    pooled = torch.stack([
-        model.network.forward_features(model.preparation.to_tensor(p.picture)[None]).mean((0, 2, 3))
-        for p in photos
-    ])  # fmt: skip
-    fitted = fit_unknown(pooled, np.zeros(len(photos)), held_out=pooled, lesions=np.arange(6))
-    line = torch.tensor(np.quantile(fitted.distances(pooled), middle), dtype=torch.float32)
-    return replace(model, unknown=replace(fitted, middle=line))
+    maps, early = extract_features(model, [photo.picture for photo in photos])
+    seen = maps.mean((2, 3)), early
+    fitted = fit_unknown(*seen, np.zeros(len(photos)), held_out=seen, lesions=np.arange(6))
+    assert fitted.early
+    # In widths, and so one line for both distances.
+    line = torch.tensor(np.quantile(fitted.distances(*seen), middle), dtype=torch.float32)
+    late = fitted.middle + line * fitted.width
+    moved = replace(fitted.early, middle=fitted.early.middle + line * fitted.early.width)
+    return replace(model, unknown=replace(fitted, middle=late, early=moved))
 
 
 def test_one_strange_photo_withholds_the_result(
@@ -150,10 +191,10 @@ def test_it_comes_back_from_disk(
     tmp_path: Path,
 ) -> None:
     measured = with_unknown(model, photos, 0.5)
-    pooled = torch.rand(9, 12)
+    seen = torch.rand(9, 12), torch.rand(9, 8)
     again = load_model(saved(measured, make_network(), tmp_path))
     assert measured.unknown and again.unknown
-    np.testing.assert_array_equal(again.unknown.scores(pooled), measured.unknown.scores(pooled))
+    np.testing.assert_array_equal(again.unknown.scores(*seen), measured.unknown.scores(*seen))
 
 
 def test_another_or_a_changed_score_is_refused(
@@ -163,12 +204,23 @@ def test_another_or_a_changed_score_is_refused(
     tmp_path: Path,
 ) -> None:
     measured = with_unknown(model, photos, 0.5)
-    folder = saved(measured, make_network(filters=(6, 8, 10)), tmp_path)
-    with pytest.raises(InvalidModel, match="of another network"):
-        load_model(folder)
+    for filters in ((6, 8, 10), (6, 10, 12)):  # other features at the end, and other early ones
+        folder = saved(measured, make_network(filters=filters), tmp_path / str(filters))
+        with pytest.raises(InvalidModel, match="of another network"):
+            load_model(folder)
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"unknown_sha256": "0" * 64}))
     with pytest.raises(InvalidModel, match=r"unknown\.safetensors is incomplete or was changed"):
         load_model(folder)
     with pytest.raises(ValueError, match="lacks basis"):
         Unknown.from_tensors({"mean": torch.zeros(3)})
+    assert measured.unknown
+    tensors = measured.unknown.to_tensors()
+    del tensors["early_mean"]
+    with pytest.raises(ValueError, match="lacks early_mean"):
+        Unknown.from_tensors(tensors)
+    with pytest.raises(ValueError, match="not finite"):
+        Early(
+            mean=torch.full((2,), float("nan")), whitening=torch.eye(2),
+            middle=torch.tensor(0.0), width=torch.tensor(1.0),
+        )  # fmt: skip

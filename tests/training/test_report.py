@@ -61,7 +61,10 @@ def test_the_whole_report(isic: Layout, table: pd.DataFrame, tmp_path: Path, cap
     rule = {"coverage": 0.9, "thresholds": [0.05] * 8}
     calibration = {"sets": rule, "alert": {"sensitivity": 0.95, "threshold": 0.3}}
     elsewhere = 50 + torch.randn(60, 12)  # so far from the photos that all are refused
-    unknown = fit_unknown(elsewhere, np.zeros(60), held_out=elsewhere + 0.1, lesions=np.arange(60))
+    early = torch.randn(60, 8)
+    unknown = fit_unknown(
+        elsewhere, early, np.zeros(60), held_out=(elsewhere + 0.1, early), lesions=np.arange(60)
+    )
     model = with_card(
         save_tiny_model(tmp_path, unknown=unknown),
         calibration=calibration,

@@ -49,8 +49,8 @@ def save(folder: Path, seed: int = 0, calibration: Calibration = CALIBRATED, **c
 
 
 def _unknown() -> Unknown:
-    pooled = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
-    return fit_unknown(pooled, np.arange(60) % 8, held_out=pooled, lesions=np.arange(60))
+    seen = torch.randn(60, 14, generator=torch.Generator().manual_seed(0)).split([8, 6], dim=1)
+    return fit_unknown(*seen, np.arange(60) % 8, held_out=seen, lesions=np.arange(60))
 
 
 @pytest.fixture(autouse=True)

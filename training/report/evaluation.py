@@ -131,7 +131,7 @@ def decisions(model: Model, scores: Scores) -> dict[str, Any]:
     found: dict[str, Any] = {"refusals": None, "sets": None, "alert": None}
     refused = None
     if model.unknown:
-        far = model.unknown.scores(scores.pooled) > THRESHOLD
+        far = model.unknown.scores(scores.pooled, scores.early) > THRESHOLD
         refused = np.array([bool(far[rows].any()) for rows in scores.rows])
         found["refusals"] = {
             "cases": len(refused),

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """N readable photos of L lesions: `table` (N rows), `pooled` (N, F), `alone` (N, K) logits.
+    """N readable photos of L lesions: `table` (N rows), `pooled` (N, F), `early` (N, E).
 
     `rows` and `days` are each lesion's photos, as rows, and their days; `series` its logits after
     its last photo (L, K); `diagnoses` (L,) places among the eight; `attention` what the heat maps
@@ -35,6 +35,7 @@ class Scores:
 
     table: pd.DataFrame
     pooled: Tensor
+    early: Tensor
     rows: list[list[int]]
     days: list[list[float]]
     photos: Scored
@@ -52,6 +53,7 @@ def score(model: Model, table: pd.DataFrame, *, masks: Path | None, progress: Pr
     readable: list[int] = []
     refused: list[tuple[str, str]] = []
     pooled: list[Tensor] = []
+    early: list[Tensor] = []
     attention: list[Attention] = []
     for start in range(0, len(table), BATCH):
         batch: list[tuple[int, Image.Image]] = []
@@ -64,7 +66,8 @@ def score(model: Model, table: pd.DataFrame, *, masks: Path | None, progress: Pr
             except OSError:
                 refused.append((table["image"].iloc[place], "This file cannot be opened."))
         if batch:
-            features = extract_features(model, [picture for _, picture in batch])
+            features, means = extract_features(model, [picture for _, picture in batch])
+            early.append(means)
             for (place, picture), maps in zip(batch, features, strict=True):
                 readable.append(place)
                 pooled.append(maps.mean(dim=(-2, -1)))
@@ -75,16 +78,18 @@ def score(model: Model, table: pd.DataFrame, *, masks: Path | None, progress: Pr
     if not readable:
         raise InvalidData(["None of the photos can be read."])
     known = table.iloc[readable].reset_index(drop=True)
-    return _scores(model, known, torch.stack(pooled), tuple(attention), tuple(refused))
+    seen = torch.stack(pooled), torch.cat(early)
+    return _scores(model, known, seen, tuple(attention), tuple(refused))
 
 
 def _scores(
     model: Model,
     table: pd.DataFrame,
-    pooled: Tensor,
+    seen: tuple[Tensor, Tensor],
     attention: tuple[Attention, ...],
     refused: tuple[tuple[str, str], ...],
 ) -> Scores:
+    pooled, early = seen
     owner, lesions = pd.factorize(table["lesion"], sort=True)
     rows = [[int(i) for i in np.flatnonzero(owner == lesion)] for lesion in range(len(lesions))]
     day = [float(text) if text else nan for text in table["day"]]
@@ -97,6 +102,7 @@ def _scores(
     return Scores(
         table=table,
         pooled=pooled,
+        early=early,
         rows=rows,
         days=days,
         photos=Scored(alone, labels, owner.astype(np.int64)),

@@ -101,9 +101,9 @@ def _vector(model: Model, reader: Reader, case: ConfirmedCase) -> Vector | None:
             pictures.append(reader.decoder.read(data).picture)
         except (RecordError, InvalidImage):
             continue
-    return (
-        neighbours.vector(model, neighbours.photo_features(model, pictures)) if pictures else None
-    )
+    if not pictures:
+        return None
+    return neighbours.vector(model, neighbours.photo_features(model, pictures)[0])
 
 
 def said(index: Index) -> str:

@@ -180,8 +180,9 @@ def search(model: Model, page: LesionPage, reader: Reader, report: indices.Repor
     """The five nearest of each source. RecordError or InvalidImage where a photo cannot be read."""
     report(0.0, "Reading this lesion's photos")
     photos = [photo for one in page.visits for photo in one.photos if not photo.fault][-MOST:]
-    pooled = neighbours.photo_features(model, [reader.picture(photo) for photo in photos])
-    if neighbours.is_strange(model, pooled):
+    pictures = [reader.picture(photo) for photo in photos]
+    pooled, early = neighbours.photo_features(model, pictures)
+    if neighbours.is_strange(model, pooled, early):
         return Found(problem=STRANGE)
     vector = neighbours.vector(model, pooled)
     clinic, now = indices.clinic(model, reader, report, without=page.lesion.id)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.components.frame.words import count
 from pages.components.learning import ended, runs, together
-from skinmodel.network import BACKBONES
+from skinmodel.backbone import BACKBONES
 from skinmodel.weights import InvalidModel
 from training.config import InvalidConfig, TrainConfig
 from training.datasets import DataSet
