@@ -1,6 +1,8 @@
 """What stands on a report's pages, as plain values: words, tables, pictures, a differential."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,14 @@ class Beside:
 
 
 Block = Heading | Text | Notice | Facts | Shares | Table | Pictures | Beside
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text of a block or of several, in any order."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from texts(part)
+    elif isinstance(value, Block | Picture | Share):
+        yield from texts(tuple(vars(value).values()))

@@ -10,7 +10,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, Image, KeepTogether, Paragraph, Spacer
 from reportlab.platypus import Table as Grid
 
 from records import typeface
@@ -37,6 +37,7 @@ MARKS = {
 }
 GAP = 6 * mm
 SIZES = {"title": 20.0, "heading": 12.5, "strong": 10.0, "body": 10.0, "small": 8.5}
+ROOM = 55 * mm  # below a heading, for the first rows of a table
 TALLEST = 92 * mm  # of a picture, so that several find room on a page
 _DIAMOND = [(0.0, 1.1), (1.1, 0.0), (0.0, -1.1), (-1.1, 0.0)]
 _BARE = [
@@ -110,6 +111,10 @@ def stack(blocks: Iterable[Block], width: float) -> Iterable[Flowable]:
         parts = list(_MAKERS[type(block)](block, width))
         if isinstance(block, Heading):
             heading += parts
+        elif heading and isinstance(block, Table):  # may go on overleaf: needs room for some rows
+            yield CondPageBreak(ROOM)
+            yield from (*heading, *parts)
+            heading = []
         elif heading:
             yield KeepTogether([*heading, *parts[:1]])
             yield from parts[1:]
@@ -163,7 +168,8 @@ def _facts(block: Facts, width: float) -> Iterable[Flowable]:
         row += [""] * (2 * block.columns - len(row))
     if grid:
         widths = [name_width, each - name_width] * block.columns
-        yield Grid(grid, colWidths=widths, style=_BARE)
+        style = [*_BARE, ("RIGHTPADDING", (1, 0), (-1, -1), 4 * mm)]
+        yield Grid(grid, colWidths=widths, style=style)
         yield Spacer(0, 1.5 * mm)
 
 

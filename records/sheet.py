@@ -12,11 +12,15 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Frame, PageTemplate
 
 from records import layout, typeface
-from records.blocks import Block
+from records.blocks import Block, Notice, texts
 from records.layout import INK, LINE, QUIET
 
 MARGIN, TOP, BOTTOM = 18 * mm, 26 * mm, 20 * mm
 WIDTH = A4[0] - 2 * MARGIN
+BORROWED = (
+    "Some characters of this report are Chinese, Japanese or Korean. They are in no font of the"
+    " computer that made it: a PDF reader without such fonts leaves them blank."
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,17 @@ def draw(sheets: Sheets) -> bytes:
             return _Pages(sheets, *rest, **options)
 
         try:
-            document.build(list(layout.stack(sheets.blocks, WIDTH)), canvasmaker=page)
+            document.build(list(layout.stack(_warned(sheets), WIDTH)), canvasmaker=page)
         except OSError as error:
             raise ValueError("A picture of the report cannot be read.") from error
     return file.getvalue()
+
+
+def _warned(sheets: Sheets) -> tuple[Block, ...]:
+    """The blocks, and below the title what may be missing on them."""
+    if not any(typeface.is_borrowed(text) for text in (sheets.whose, *texts(sheets.blocks))):
+        return sheets.blocks
+    return *sheets.blocks[:1], Notice(BORROWED), *sheets.blocks[1:]
 
 
 @cache

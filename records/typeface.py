@@ -1,6 +1,7 @@
 """The fonts of a report, so that no name is lost: Latin, Greek and Cyrillic in the program's own,
-Hebrew, Arabic and much else in DejaVu Sans, Chinese, Japanese and Korean in fonts that PDF readers
-bring. A character that none of them has is written as its code point.
+Hebrew, Arabic and much else in DejaVu Sans, Chinese, Japanese and Korean in a font of this computer
+or, where it has none, in fonts that PDF readers may bring. A character that none of them has is
+written as its code point.
 
 Right-to-left words are put into the order in which they are seen, and Arabic letters joined: a
 small part of UAX #9 and of the Unicode Standard's chapter 9.2, enough for names and short notes.
@@ -18,6 +19,8 @@ from xml.sax.saxutils import escape
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
+
+from records import machinefonts
 
 OWN = Path(__file__).parents[1] / "assets" / "fonts"
 TEXT, STRONG = "DermTrace", "DermTrace-Strong"
@@ -51,8 +54,21 @@ def register() -> None:
         path = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
         with contextlib.suppress(TTFError, OSError):  # its characters become code points
             pdfmetrics.registerFont(TTFont(REST, str(path)))
+    for font in _machine():
+        pdfmetrics.registerFont(font)
     for name in sorted({font for _, _, font in EAST_ASIAN}):
         pdfmetrics.registerFont(UnicodeCIDFont(name))
+
+
+@cache
+def _machine() -> tuple[TTFont, ...]:
+    return tuple(machinefonts.found(machinefonts.folders()))
+
+
+def is_borrowed(text: str) -> bool:
+    """Whether a text has characters that only a PDF reader's own fonts can show."""
+    borrowed = {font for _, _, font in EAST_ASIAN}
+    return any(font in borrowed for _, font in _drawable(text, TEXT))
 
 
 def markup(text: str, *, strong: bool = False) -> str:
@@ -119,7 +135,7 @@ def _drawable(text: str, base: str) -> list[tuple[str, str]]:
 def _font(character: str, base: str) -> str:
     """The font that has a character; empty if none does."""
     code = ord(character)
-    for name in (base, REST):
+    for name in (base, REST, *(font.fontName for font in _machine())):
         if name in pdfmetrics.getRegisteredFontNames() and _has(name, code):
             return name
     return next((font for first, last, font in EAST_ASIAN if first <= code <= last), "")

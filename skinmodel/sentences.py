@@ -1,5 +1,6 @@
 """What a result says in words: its mix, its prediction set, its alert line, what is strange."""
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -8,6 +9,7 @@ from skinmodel.analysis import Analysis
 from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.unknown import KEEP, THRESHOLD
 
+NUMBERED = re.compile(r"Photo (\d+) (.+)", re.DOTALL)
 UNUSUAL = f"{KEEP:.0%}".replace("%", " %")
 MIXES = {
     "training": "Probabilities at the training mix, not your clinic's.",
@@ -71,6 +73,39 @@ def alert(analysis: Analysis, visit: int = -1, *, drawn: bool = False) -> tuple[
     if analysis.prior != "training":
         worth += " The line is drawn at the training mix, whatever mix is shown."
     return where, worth
+
+
+def together(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Warnings of numbered photos, each said once: "Photo 2 is blurred. Also photos 4 to 9."."""
+    numbers: dict[str, list[int]] = {}
+    for warning in dict.fromkeys(warnings):
+        numbered = NUMBERED.fullmatch(warning)
+        text, photo = (numbered[2], [int(numbered[1])]) if numbered else (warning, [])
+        numbers.setdefault(text, []).extend(photo)
+    return tuple(_of_photos(text, photos) for text, photos in numbers.items())
+
+
+def _of_photos(text: str, photos: Sequence[int]) -> str:
+    if not photos:
+        return text
+    others = photos[1:]
+    also = f" Also photo{'s' * (len(others) > 1)} {_listed(others)}." if others else ""
+    return f"Photo {photos[0]} {text}{also}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    """Rising numbers as "2, 4 and 6 to 9"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    named: list[str] = []
+    for span in spans:
+        whole = len(span) > 2
+        named += [f"{span[0]} to {span[-1]}"] if whole else [str(number) for number in span]
+    return " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
 
 
 def _worth(line: AlertLine, photos: int, *, above: bool) -> str:

@@ -3,13 +3,15 @@ the file."""
 
 import hashlib
 import io
+import shutil
 import unicodedata
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from records import audit, report, sheet, typeface
+from records import audit, machinefonts, report, sheet, typeface
 from records.blocks import (
     Beside,
     Block,
@@ -124,6 +126,30 @@ def test_a_long_right_to_left_text_begins_on_its_first_line() -> None:
 
 def test_a_character_without_a_font_is_named() -> None:
     assert "U+0939" in texts(sheet.draw(sheets(Text("ह"))))[0]
+
+
+def test_what_a_reader_may_leave_blank_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(typeface, "_machine", lambda: ())
+    named = Facts((("Name", "김민수"),))
+    assert sheet.BORROWED in texts(sheet.draw(sheets(Text("Lesion report", "title"), named)))[0]
+    latin = sheets(Text("Lesion report", "title"), Facts((("Name", "Łukasz"),)))
+    assert sheet.BORROWED not in texts(sheet.draw(latin))[0]
+
+
+def test_fonts_of_the_computer_are_found_and_broken_ones_left_out(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    shutil.copy(typeface.OWN / "DermTraceSans-Regular.ttf", tmp_path / "deep" / "ipag.ttf")
+    (tmp_path / "malgun.ttf").write_bytes(b"no font")
+    (tmp_path / "other.ttf").write_bytes(b"unknown")
+    found = machinefonts.found((tmp_path / "missing", tmp_path))
+    assert [font.fontName for font in found] == ["Machine-ipag"]
+
+
+def test_a_long_table_begins_below_its_heading_on_the_same_page() -> None:
+    rows = tuple((f"Row {n}", "12 %") for n in range(60))
+    lines = (Text(f"Line {n}") for n in range(20))
+    first, second, *_ = texts(sheet.draw(sheets(*lines, Heading("Visits"), Table(rows, (1, 1)))))
+    assert "Visits" in first and "Row 3" in first and "Row 40" in second
 
 
 def test_the_log_knows_the_file(clinic: Clinic) -> None:

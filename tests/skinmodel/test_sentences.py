@@ -80,3 +80,16 @@ def test_a_refused_result_is_neither_below_a_line_nor_in_a_set(analysis: Analysi
     (reason,) = sentences.strangeness(refused)
     assert reason.startswith(f"{analysis.photos[1].name} is further")
     assert sentences.strangeness(analysis) == ()
+
+
+def test_a_warning_of_many_photos_is_said_once() -> None:
+    blurred = [f"Photo {n} is blurred: focus again." for n in (1, 3, 6, 7, 8)]
+    said = sentences.together([*blurred[:2], "1 photo has no date.", "Photo 2 is too dark.",
+                               *blurred[2:]])  # fmt: skip
+    assert said == (
+        "Photo 1 is blurred: focus again. Also photos 3 and 6 to 8.",
+        "1 photo has no date.",
+        "Photo 2 is too dark.",
+    )
+    dark = sentences.together(["The photo is blurred.", "Photo 1 is dark.", "Photo 2 is dark."])
+    assert dark == ("The photo is blurred.", "Photo 1 is dark. Also photo 2.")

@@ -34,7 +34,7 @@ def show(tray: Tray, result: Result) -> None:
     hidden = withheld(tray, result)
     said = {
         "notices": [*_refusal(result), *notices],
-        "warnings": result.warnings,
+        "warnings": sentences.together(result.warnings),
         "facts": _facts(tray, result),
     }
     shown = viewer.view(

@@ -38,7 +38,7 @@ def show(assessment: Assessment) -> None:
     why = refusal(analysis)
     said = {
         "notices": [*assessment.outdated, *([why] if why else [])],
-        "warnings": result.warnings,
+        "warnings": sentences.together(result.warnings),
         "facts": [*facts, *analysis.notes],
     }
     data = viewer.describe(result, visits=visits, withheld=withheld)

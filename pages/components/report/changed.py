@@ -80,7 +80,7 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
         Table(
             (
                 ("Measure", "Change", "How far it can be told"),
-                *((row["name"], row["value"], row["error"]) for row in rows),
+                *((row["name"], row["value"], row["error"].strip("()")) for row in rows),
             ),
             (2, 2, 4),
         )

@@ -92,7 +92,7 @@ def _warnings(material: Material) -> tuple[Block, ...]:
     if assessment and assessment.gone:
         said.append("Photos that the assessment used are no longer on this lesion.")
     if assessment and analysis:
-        said += analysis.warnings
+        said += sentences.together(analysis.warnings)
         stated = Stated(**assessment.result.more.get("stated", {}))
         outside = evidence.notice(material.card, stated) if material.card else None
         said += [outside] if outside else []
