@@ -1,7 +1,7 @@
 """Two photos of one lesion: outlined, aligned, measured and compared, or the reason why not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from PIL import Image
 
@@ -12,8 +12,8 @@ from skinmodel.outline_bundle import OutlineModel
 from skinmodel.registration import (
     Prepared,
     Registration,
-    in_own_pixels,
     in_prepared_pixels,
+    placed,
     prepare,
     register,
 )
@@ -110,7 +110,7 @@ def align(before: Examined, after: Examined) -> tuple[Registration, str | None]:
     )
     if found is None:
         return registration, NO_SKIN
-    return replace(registration, matrix=in_own_pixels(found, *ratios)), None
+    return placed(found, registration.matched, after.prepared, before.prepared), None
 
 
 def repeatability_of(model: OutlineModel) -> dict[str, Repeatability]:

@@ -34,8 +34,10 @@ class Registration:
     """How a photo lies on a reference, or why that is not known.
 
     `matrix` (2, 3) takes the photo's pixels to the reference's pixels; None if `refusal`, one
-    sentence, says why not. `residual` is the median distance of matched points after alignment,
-    in hundredths of the reference's short side; `agreement` the correlation of the pixels.
+    sentence, says why not. `inliers` counts the matched points that it brings together, `residual`
+    is the median distance left between those, in hundredths of the reference's short side;
+    `overlap` the share of the reference that is covered, `agreement` the correlation of the pixels.
+    `matched` are the points of both photos in prepared pixels, x and y here and there.
     """
 
     matrix: Array | None = field(repr=False)
@@ -44,6 +46,7 @@ class Registration:
     residual: float
     agreement: float
     refusal: str | None
+    matched: Array = field(repr=False, default_factory=lambda: np.zeros((0, 4)))  # (M, 4)
 
     @property
     def scale(self) -> float:
@@ -101,10 +104,10 @@ def register(photo: Prepared, reference: Prepared) -> Registration:
     """How the photo lies on the reference; its `refusal` says so where it could not be aligned."""
     pairs = matches(photo.descriptors, reference.descriptors)
     here, there = photo.points[pairs[:, 0]], reference.points[pairs[:, 1]]
-    found = coarse_similarity(here, there, TOLERANCE)
-    if found is None:
+    agreed = coarse_similarity(here, there, TOLERANCE)
+    if agreed is None:
         return _refused(0, "too few points in common")
-    coarse, inlier = found
+    coarse, inlier = agreed
     inliers = len(np.unique(here[inlier].round(), axis=0))
     if inliers < LEAST_INLIERS:
         return _refused(inliers, "too few points in common")
@@ -112,20 +115,32 @@ def register(photo: Prepared, reference: Prepared) -> Registration:
     if not SCALES[0] <= scale <= SCALES[1]:
         return _refused(inliers, "the magnification differs too much")
     fine = _refined(coarse, photo, reference)
-    overlap, agreement = _agreement(fine, photo, reference)
-    if agreement < LEAST_AGREEMENT:
+    found = placed(fine, np.hstack([here, there]), photo, reference)
+    if found.agreement < LEAST_AGREEMENT:
         return _refused(inliers, "the photos differ too much")
-    if overlap < LEAST_OVERLAP:
+    if found.overlap < LEAST_OVERLAP:
         return _refused(inliers, "too little of the skin is in both photos")
-    moved = here[inlier] @ fine[:, :2].T + fine[:, 2]
-    residual = float(np.median(np.linalg.norm(moved - there[inlier], axis=1)))
+    return found
+
+
+def placed(matrix: Array, matched: Array, photo: Prepared, reference: Prepared) -> Registration:
+    """How well a similarity (2, 3) in prepared pixels lays the photo on the reference.
+
+    Judged by the `matched` points (M, 4) of both, and by all pixels that both show.
+    """
+    overlap, agreement = _agreement(matrix, photo, reference)
+    here, there = matched[:, :2], matched[:, 2:]
+    off = np.linalg.norm(here @ matrix[:, :2].T + matrix[:, 2] - there, axis=1)
+    near = off <= TOLERANCE
     return Registration(
-        matrix=in_own_pixels(fine, photo.ratio, reference.ratio),
-        inliers=inliers,
+        matrix=in_own_pixels(matrix, photo.ratio, reference.ratio),
+        # Several descriptors may lie on one point.
+        inliers=len(np.unique(here[near].round(), axis=0)),
         overlap=overlap,
-        residual=residual / SIDE * 100,
+        residual=float(np.median(off[near])) / SIDE * 100 if near.any() else 0.0,
         agreement=agreement,
         refusal=None,
+        matched=matched,
     )
 
 

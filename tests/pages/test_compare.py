@@ -86,7 +86,8 @@ def test_growth_is_measured_between_two_visits(person: SignedIn) -> None:
     assert area["value"].startswith("+") and area["error"].startswith("(repeat error ")
     assert 10 <= int(area["value"][1:3]) <= 26  # drawn 22 % larger
     assert data["facts"][0] == "Decision support, not a diagnosis."
-    assert data["facts"][1].startswith("Aligned: ") and data["facts"][-1] == "Outline model 1.0."
+    assert data["facts"][1].startswith("Aligned: ") and ", residual 0." in data["facts"][1]
+    assert data["facts"][-1] == "Outline model 1.0."
     assert len(data["matrix"]) == 6 and data["difference"]["height"] == 300
     for photo in data["photos"]:
         assert len(photo["outline"]) > 100 and photo["source"].startswith("data:image/jpeg")

@@ -153,7 +153,7 @@ def test_changes_are_measured_or_withheld_with_the_reason(person: SignedIn) -> N
     text = words(prepare(visited(person, *grown).lesion.id))
     assert "Change from 12 Jan 2025 to 12 Apr 2025" in text
     assert "3.0 months apart. Short-term monitoring interval" in text
-    assert "Area +" in text and "(repeat error" in text and "Outline model 1.0" in text
+    assert "Area +" in text and "repeat error" in text and "Outline model 1.0" in text
 
 
 def test_sizes_of_other_magnifications_are_not_compared(person: SignedIn) -> None:

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from skinmodel.changes import Repeatability
-from skinmodel.comparison import NO_SKIN, Examined, compare_photos, examine
+from skinmodel.comparison import NO_SKIN, Examined, align, compare_photos, examine
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.measures import measure
 from skinmodel.outline import Outline
-from skinmodel.registration import prepare
+from skinmodel.registration import SIDE, TOLERANCE, in_prepared_pixels, prepare
 from training.outline.simulate import grown, rephotographed, stained
 
 NAMES = ("area", "longest", "shortest", "asymmetry", "irregularity", "tone")
@@ -51,6 +51,22 @@ def test_growth_is_not_taken_for_a_photo_from_nearer(before: Examined, growth: f
     found = compare_photos(before, examined(Image.fromarray(seen), outline), KNOWN)
     assert found.refusal is None
     assert found.changes[0].value == pytest.approx(true.sum() / mask.sum() - 1, abs=0.03)
+
+
+def test_the_quality_is_that_of_the_alignment_by_skin(before: Examined) -> None:
+    """Of a lesion that grew, the skin's points come together and the border's do not."""
+    mask = lesion_mask(5, size=(400, 300))
+    pixels, true = grown(np.array(draw_lesion(5, size=(400, 300))), mask, 0.4)
+    after = examined(Image.fromarray(pixels), true)
+    found, refusal = align(before, after)
+    assert refusal is None and found.matrix is not None
+    ratios = after.prepared.ratio, before.prepared.ratio
+    laid = in_prepared_pixels(found.matrix, *ratios)
+    here, there = found.matched[:, :2], found.matched[:, 2:]
+    off = np.linalg.norm(here @ laid[:, :2].T + laid[:, 2] - there, axis=1)
+    near = off <= TOLERANCE
+    assert found.residual == pytest.approx(np.median(off[near]) / SIDE * 100)
+    assert 0 < found.inliers <= near.sum() < len(off)
 
 
 def test_a_lesion_that_fills_the_photo_gives_no_sizes(before: Examined) -> None:

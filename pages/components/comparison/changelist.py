@@ -71,6 +71,7 @@ def quality(comparison: Comparison) -> str:
     parts = [
         f"{found.inliers:,} matches",
         f"{round(100 * found.overlap)}{NARROW_SPACE}% in common",
+        f"residual {found.residual:.1f}{NARROW_SPACE}% of the short side",
     ]
     if abs(found.turned) >= 1:
         parts.append(f"turned by {abs(found.turned):.0f}°")
