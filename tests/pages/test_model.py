@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
-from pages.components.model import confusion, reliability
+from pages.components.model import confusion, ranges, reliability
 from pages.components.model.card import UNREADABLE
 from skinmodel.diagnoses import CODES
 from tests.pages.test_examine import MAIN, says
@@ -42,8 +42,9 @@ SETS = {
     "per_diagnosis": {code: {"cases": 2, "share": SHARE} for code in CODES},
 }  # fmt: skip
 ALERT = {
-    "cases": 16, "sensitivity_melanoma": {"share": SHARE}, "sensitivity_malignant":
-    {"share": SHARE}, "specificity": SHARE, "benign_per_malignant": [2.1, 1.8, 2.4],
+    "cases": 16, "sensitivity_melanoma": {"share": SHARE, "cases": 5},
+    "sensitivity_malignant": {"share": SHARE, "cases": 8},
+    "specificity": SHARE, "benign_per_malignant": [2.1, 1.8, 2.4],
 }  # fmt: skip
 COUNTS = {"photos": 3, "photos_refused": 1, "lesions": 2, "lesions_refused": 1}
 FOUND = {"pictures": 30, "auroc": 0.99, "refused": 29}
@@ -89,12 +90,14 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
     assert not page.exception and UNREADABLE not in says(page)
     headings = [one.value for one in (*page.header, *page.subheader)]
     for wanted in (
-        "What ranked first", "Probability and truth", "By diagnosis", "Prediction sets",
+        "What ranked first", "Single photos", "By diagnosis", "Prediction sets",
         "Calibration by number of photos", "Alert line", "Subgroups", "Not assessed",
         "Several photos of one lesion", "The same photo, made another way",
     ):  # fmt: skip
         assert wanted in headings
-    assert len(page.get("plotly_chart")) == 2
+    told = {metric.label: metric.delta for metric in page.metric}
+    assert told["Melanomas above the alert line"].endswith("of 5 melanomas")
+    assert len(page.get("plotly_chart")) == 6
     assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
     cells = {str(cell) for table in page.table for cell in table.value.to_numpy().ravel()}
     assert any(cell.startswith(r"\>") for cell in cells)  # a "> 99 %" is no quotation
@@ -115,4 +118,6 @@ def test_the_plots_are_told_in_words() -> None:
     said = confusion.sentence(("MEL", "NV"), [[3, 2], [0, 4]])
     assert "Melanoma: 3 of 5 ranked first, 2 taken for melanocytic nevus." in said
     assert said.endswith("Melanocytic nevus: 4 of 4 ranked first.")
+    told = ranges.Range("Melanoma", 0.7, 0.6, 0.8, 9).text
+    assert told == "Melanoma: 70\u202f% (60\u202f% to 80\u202f%), 9 cases"
     assert reliability.sentence(CALIBRATED["bins"]).count("shown") == 2

@@ -1,13 +1,14 @@
 """A model's card as words and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import streamlit as st
 
 from pages.components.frame.words import DASH, count, markdown, percent
 from skinmodel.evidence import Limits
-from skinmodel.export import output_diagnosis
+from skinmodel.export import long_date, output_diagnosis
 
 Part = Mapping[str, Any]
 UNREADABLE = "This part of the model's card cannot be read; it stands in the whole card below."
@@ -95,10 +96,18 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _readable(text: str) -> str:
+    """A text, or a day as 12 Mar 2025."""
+    try:
+        return long_date(date.fromisoformat(text))
+    except ValueError:
+        return text
+
+
 def _texts(card: Part, names: Sequence[str]) -> None:
     for name in names:
         value = card.get(name)
         if isinstance(value, str):
-            st.markdown(f"**{title(name)}.** {markdown(value)}")
+            st.markdown(f"**{title(name)}.** {markdown(_readable(value))}")
         elif isinstance(value, list) and value and all(isinstance(text, str) for text in value):
             st.markdown(f"**{title(name)}**\n" + "".join(f"\n- {markdown(t)}" for t in value))

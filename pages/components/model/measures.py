@@ -1,13 +1,24 @@
 """What was measured of a model, as tables: each value with its 95 % interval."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import streamlit as st
 
 from pages.components.frame.words import count, markdown
+from pages.components.model import ranges
 from pages.components.model.card import NAMES, Part, between, diagnosis_name, interval, title
 
 SHARES = ("balanced_accuracy", "accuracy", "accuracy_at_training_mix", "calibration_error")
+WANTED_COVERAGE = 0.9
+SHOWN = {  # what a card calls its values, and what this page does
+    "calibration_error": "Calibration error",
+    "perfect_95": "A perfect model",
+    "_before": "Before scaling",
+    "expected": "To be expected",
+    "same_top_diagnosis": "Same top diagnosis",
+    "mean_change": "Mean change",
+    "moved": "The one that changes most",
+}
 SCORES = ("macro_precision", "macro_f1", "macro_auroc", "malignancy_auroc", "log_loss")
 
 
@@ -25,10 +36,18 @@ def scores(numbers: Part) -> None:
     )
 
 
+def recalls(report: Part, key: str) -> None:
+    """How many of each diagnosis ranked first, and how often what ranked first was right."""
+    rows = report["per_diagnosis"]
+    st.subheader("By diagnosis", anchor=False)
+    for name, said in (("recall", "Of these, ranked first"), ("precision", "Ranked first, right")):
+        found = [(diagnosis_name(c), row[name], row["cases"]) for c, row in rows.items()]
+        ranges.draw(said, _ranges(found), key=f"{name}-{key}")
+
+
 def diagnoses(report: Part) -> None:
     """Recall, precision, F1 and AUROC of each diagnosis."""
     rows = report["per_diagnosis"]
-    st.subheader("By diagnosis", anchor=False)
     table(
         {"Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in rows]}
         | {"Cases": [f"{row['cases']:,}" for row in rows.values()]}
@@ -77,13 +96,8 @@ def sets(reports: Part | None) -> None:
         )
     )
     by_diagnosis = reports["series"]["per_diagnosis"]
-    table(
-        {
-            "Diagnosis": [f"{diagnosis_name(code)} ({code})" for code in by_diagnosis],
-            "Cases": [f"{row['cases']:,}" for row in by_diagnosis.values()],
-            "Sets that held it": [interval(r["share"], share=True) for r in by_diagnosis.values()],
-        }
-    )
+    held = [(diagnosis_name(code), r["share"], r["cases"]) for code, r in by_diagnosis.items()]
+    ranges.draw("Sets that held the diagnosis", _ranges(held), key="sets", least=WANTED_COVERAGE)
     how(reports)
 
 
@@ -119,6 +133,8 @@ def subgroups(report: Part | None) -> None:
         return
     groups = report["groups"]
     st.subheader("Subgroups", anchor=False)
+    accuracy = [(f"{g['kind']}: {g['group']}", g.get("accuracy"), g["lesions"]) for g in groups]
+    ranges.draw("Accuracy", _ranges(accuracy), key="subgroups")
     table(
         {
             "Group": [f"{g['kind']}: {g['group']}" for g in groups],
@@ -156,6 +172,13 @@ def series(report: Part | None) -> None:
     )
 
 
+def _ranges(
+    found: Iterable[tuple[str, Sequence[float] | None, int]],
+) -> list[ranges.Range]:
+    """What has a value."""
+    return [ranges.Range(name, *value, cases) for name, value, cases in found if value]
+
+
 def table(columns: Mapping[str, Sequence[str]]) -> None:
     """A table whose cells are shown as they are: a "> 99 %" is no quotation."""
     st.table(
@@ -177,5 +200,9 @@ def _by_basis(reports: Part, columns: Mapping[str, Callable[[Part], str]]) -> di
 
 
 def how(reports: Part) -> None:
-    """How it was measured, in the card's own words."""
-    st.caption(markdown(str(reports.get("how", ""))))
+    """How it was measured, in the card's words, but with the names that stand on the screen."""
+    text = str(reports.get("how", ""))
+    for key, name in SHOWN.items():
+        text = text.replace(f" {key}:", f" {name}:")
+    text = text.replace("[value, low, high]", "value (low to high)")
+    st.caption(markdown(text))

@@ -12,9 +12,11 @@ HEIGHT = 420  # pixels
 Bin = Sequence[float]  # mean probability, share right, cases
 
 
-def draw(calibration: Mapping[str, Any] | None, key: str) -> None:
+def draw(
+    calibration: Mapping[str, Any] | None, key: str, title: str = "Probability and truth"
+) -> None:
     """The reliability diagram of one report; a sentence where the card has none."""
-    st.subheader("Probability and truth", anchor=False)
+    st.subheader(title, anchor=False)
     bins = (calibration or {}).get(key, {}).get("bins")
     if not bins:
         st.write("This model's card has no reliability diagram.")

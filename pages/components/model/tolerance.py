@@ -16,24 +16,27 @@ def refusals(report: Part | None) -> None:
         f"{diagnosis_name(code)} ({code})": counts
         for code, counts in report["per_diagnosis"].items()
     }
-    table(
-        {
-            "Real lesions": list(real),
-            "Lesions": [f"{counts['lesions']:,}" for counts in real.values()],
-            "Not assessed": [f"{counts['lesions_refused']:,}" for counts in real.values()],
-        }
-    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        table(
+            {
+                "Real lesions": list(real),
+                "Lesions": [f"{counts['lesions']:,}" for counts in real.values()],
+                "Not assessed": [f"{counts['lesions_refused']:,}" for counts in real.values()],
+            }
+        )
     strange = {**report["drawn"], "all drawn pictures": report["all_drawn"]}
     if report.get("plain_skin"):
         strange["plain skin"] = report["plain_skin"]
-    table(
-        {
-            "What shows no lesion": [kind[:1].upper() + kind[1:] for kind in strange],
-            "Pictures": [f"{found['pictures']:,}" for found in strange.values()],
-            "Not assessed": [f"{found['refused']:,}" for found in strange.values()],
-            "AUROC": [f"{found['auroc']:.2f}" for found in strange.values()],
-        }
-    )
+    with right:
+        table(
+            {
+                "What shows no lesion": [kind[:1].upper() + kind[1:] for kind in strange],
+                "Pictures": [f"{found['pictures']:,}" for found in strange.values()],
+                "Not assessed": [f"{found['refused']:,}" for found in strange.values()],
+                "AUROC": [f"{found['auroc']:.2f}" for found in strange.values()],
+            }
+        )
     how(report)
 
 
