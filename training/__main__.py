@@ -21,6 +21,7 @@ from training.crossvalidate import RESULT as CROSS_VALIDATION
 from training.crossvalidate import cross_validate
 from training.datasets import ABOUT, DataSet
 from training.download import DownloadFailed
+from training.leaveout import LEFT_OUT, leave_out
 from training.manifest import InvalidData, read_isic
 from training.origin import check_start, settings_for
 from training.outline import command as outline
@@ -57,6 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     search.add_argument("--trials", type=int, default=20, help="how many in all, by default 20")
     search.set_defaults(run=_tune)
+    without = commands.add_parser(
+        "leave-out",
+        parents=[shared],
+        help="how well a diagnosis is told that was never trained on; for the run's card",
+    )
+    without.set_defaults(run=_leave_out)
     get = commands.add_parser("download", help="fetch the ISIC 2019 training set; 20 GB of disk")
     get.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
     get.set_defaults(run=_download)
@@ -135,10 +142,14 @@ def _settings(given: argparse.Namespace) -> TrainConfig:
     return config
 
 
+def _kept(given: argparse.Namespace) -> TrainConfig:
+    """The settings of the run folder, where it has some and no others are asked for."""
+    alone = given.config is None and given.learns is None and (given.out / CONFIG).exists()
+    return saved_config(given.out) if alone else _settings(given)
+
+
 def _fit(given: argparse.Namespace) -> int:
-    kept = given.out / CONFIG
-    alone = given.config is None and given.learns is None and kept.exists()
-    config = saved_config(given.out) if alone else _settings(given)
+    config = _kept(given)
     about = read_object(given.about) if given.about else {}
     with joined() as ranks:
         run = _open(given, config, ranks)
@@ -205,6 +216,21 @@ def _tune(given: argparse.Namespace) -> int:
     print(
         f"Best on the validation lesions: {best:.3f}. For fit: --config {given.out / BEST_CONFIG}"
     )
+    return 0
+
+
+def _leave_out(given: argparse.Namespace) -> int:
+    if given.init is None:
+        raise InvalidConfig("Give --init weights that have met none of the lesions: ImageNet's.")
+    with joined() as ranks:
+        run = _open(given, _kept(given), _alone(ranks))
+        with tqdm(unit="photo", file=sys.stderr) as bar:
+            told = show_steps(bar)
+            result = leave_out(run, init=given.init, progress=lambda *n: told("features", *n))
+    for code, one in result["per_diagnosis"].items():
+        auroc = "-" if one["auroc"] is None else f"{one['auroc']:.3f}"
+        print(f"{code:5} AUROC {auroc}, {one['refused']} of {one['photos']} photos refused")
+    print(f"Everything is in {given.out / LEFT_OUT}, from where the run's model takes it.")
     return 0
 
 

@@ -21,6 +21,7 @@ from training import robustness
 from training.cases import score_cases
 from training.checkpoint import load_tensors
 from training.config import read_object
+from training.leaveout import LEFT_OUT
 from training.loop import BEST, HISTORY
 from training.numbers import calibrate, measured, with_tests
 from training.origin import start_card
@@ -72,7 +73,10 @@ def make_candidate(
     calibration = with_tests(calibration, test)
     numbers = measured(ready, run, calibration, test=test, kept_apart=kept_apart)
     progress(next(steps), STEPS)
-    numbers |= {"unknown": measure_unknown(ready, run, unknown, test)}
+    left_out = run.folder / LEFT_OUT
+    numbers["unknown"] = measure_unknown(ready, run, unknown, test) | {
+        "left_out": read_object(left_out) if left_out.exists() else None
+    }
     progress(next(steps), STEPS)
     numbers |= {"robustness": robustness.for_card(ready, run, calibration)}
     progress(next(steps), STEPS)

@@ -23,14 +23,19 @@ EACH = 30  # drawn decoys of a kind
 MOST_SKIN = 200  # pieces of plain skin
 
 
-def unknown_of(network: CnnLstm, run: Run, kept_apart: Cases) -> Unknown:
-    """The score from the run's training photos, its threshold from its calibration lesions."""
+def sample(run: Run) -> list[int]:
+    """The training photos that the score is fitted to."""
     table = run.table[run.table["split"] == "train"]
-    photos = [
+    return [
         int(photo)
         for _, part in table.groupby("diagnosis")
         for photo in part.sample(min(len(part), MOST_EACH), random_state=run.config.seed).index
     ]
+
+
+def unknown_of(network: CnnLstm, run: Run, kept_apart: Cases) -> Unknown:
+    """The score from the run's training photos, its threshold from its calibration lesions."""
+    photos = sample(run)
     pooled, early = all_features(network, run.cache.__getitem__, photos, run.config.preparation)
     return fit_unknown(
         pooled,

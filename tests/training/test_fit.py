@@ -18,6 +18,7 @@ from training.candidate import make_candidate
 from training.checkpoint import load_tensors, save_tensors
 from training.config import InvalidConfig, TrainConfig, TrainingFailed
 from training.layout import Layout as MemoryLayout
+from training.leaveout import LEFT_OUT
 from training.loop import BEST, HISTORY, LAST
 from training.objective import batch_loss
 from training.run import Run, new_network, open_run, train
@@ -58,6 +59,7 @@ def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny)
     assert history[-1]["loss"] < 0.75 * history[0]["loss"]
     assert history[-1]["seconds_left"] == 0
 
+    (run.folder / LEFT_OUT).write_text('{"how": "measured before"}')
     folder = make_candidate(run, tmp_path / "model", version="t", about={"data": "d"}, command="c")
     model = load_model(folder)
     numbers = model.card["numbers"]
@@ -71,6 +73,7 @@ def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny)
     assert sum(one["lesions"] for one in numbers["unknown"]["per_diagnosis"].values()) == 16
     assert numbers["unknown"]["plain_skin"] is None  # there are no outlines beside the photos
     assert 0 <= numbers["unknown"]["all_drawn"]["auroc"] <= 1
+    assert numbers["unknown"]["left_out"] == {"how": "measured before"}
     assert numbers["robustness"]["photos"] == 16
     groups = {group["group"]: group for group in numbers["subgroups"]["groups"]}
     # Metadata and scores are of the same photos, though the scores stand lesion by lesion.

@@ -1,12 +1,21 @@
 """What measures refusals and robustness: decoys, plain skin, and photos made otherwise."""
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import save_file
 
 from skinmodel.calibration import Calibration
+from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
+from tests.training.conftest import Layout
+from training.__main__ import main
 from training.config import TrainConfig
 from training.decoys import KINDS, draw_decoys, plain_skin
+from training.leaveout import LEFT_OUT
 from training.robustness import CHANGES, SHORT, measure_changes, resized
 
 
@@ -51,3 +60,24 @@ def test_changes_are_told_from_none(tiny: TrainConfig) -> None:
     assert none == {"same_top_diagnosis": 1.0, "mean_change": 0.0, "moved": 0.0}
     assert inverted["moved"] >= inverted["mean_change"] > 0
     assert set(SHORT) <= CHANGES.keys()
+
+
+def test_each_diagnosis_is_left_out_in_turn(
+    isic: Layout, tiny: TrainConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.manual_seed(1)
+    init, out = tmp_path / "init.safetensors", tmp_path / "run"
+    save_file(CnnLstm(tiny.model).backbone.state_dict(), init)
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(tiny.to_dict()))
+    given = ["leave-out", "--data", str(isic.folder), "--out", str(out), "--config", str(settings)]
+    assert main(given) == 2
+    assert "have met none of the lesions" in capsys.readouterr().err
+    assert main([*given, "--init", str(init)]) == 0
+    result = json.loads((out / LEFT_OUT).read_text())
+    assert "ImageNet's weights have met none" in result["encoder"]
+    assert list(result["per_diagnosis"]) == list(CODES)
+    every = result["per_diagnosis"].values()
+    # A patch of a colour that was left out lies apart from all that were not.
+    assert np.mean([one["auroc"] for one in every]) > 0.8
+    assert all(0 <= one["refused"] <= one["photos"] for one in every)
