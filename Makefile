@@ -25,7 +25,7 @@ test: lint ## Run every check: ruff, mypy, pytest with the browser stories
 
 lint: $(DEV_STAMP) ## Run ruff and mypy alone
 	@$(PY) -m ruff check .
-	@$(PY) -m mypy skinmodel training records settings.py
+	@$(PY) -m mypy skinmodel training records settings.py worker.py
 
 bench: $(RUN_STAMP) ## Measure speed: ratios, side by side in one run
 	@$(PY) -m benchmarks

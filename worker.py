@@ -28,7 +28,15 @@ from records.snapshot import keep_in
 from records.store import open_store
 from training import clinic, intake, process
 from training.disk import TrainingFailed
-from training.folder import LOCK, LOG, read_result, too_large, whereabouts, write_request
+from training.folder import (
+    LOCK,
+    LOG,
+    begin_anew,
+    read_result,
+    too_large,
+    whereabouts,
+    write_request,
+)
 from training.intake import Refused
 from training.manifest import InvalidData
 
@@ -94,6 +102,7 @@ class Worker:
         if lease.attempt == 1 and clinic.ID in lease.job.request.get("data", ()):
             self._renew(lease)
         write_request(folder, lease.job.request)
+        begin_anew(folder)
         with (folder / LOG).open("ab") as said:
             child = subprocess.Popen(
                 self.command(lease, folder),

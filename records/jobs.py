@@ -6,7 +6,7 @@ What an administrator can do stands here; what the worker does with a run, in re
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,30 @@ def delete(database: Database, *, actor: Actor, job_id: str) -> None:
             raise NotNow("This run has not ended. Cancel it first.")
         row.deleted_at = database.now()
         _note(database, session, actor, "run deleted", row)
+
+
+def let_go(database: Database, *, actor: Actor, data_set: str, remove: Callable[[], None]) -> None:
+    """Removes a data set by `remove`; NotNow names an unfinished run that needs it. Admins only.
+
+    While it is removed, no run can be asked for.
+    """
+    actor.require(ADMIN)
+    wanted = select(JobRow).where(JobRow.state.in_(UNFINISHED), JobRow.deleted_at.is_(None))
+    with database.write() as session:
+        for row in session.scalars(wanted.order_by(JobRow.number)):
+            if data_set in row.request.get("data", ()):
+                raise NotNow(
+                    f"Run {row.number} is {row.state} and needs this data set. Nothing was deleted."
+                    " It can be deleted once that run is finished, cancelled or deleted."
+                )
+        remove()
+        audit.append(
+            session,
+            at=database.now(),
+            account_id=actor.account_id,
+            kind="data set deleted",
+            object_id=data_set,
+        )
 
 
 def everything(database: Database, *, actor: Actor) -> list[Job]:

@@ -15,7 +15,8 @@ from typing import Protocol, TypeVar
 
 import pandas as pd
 
-from skinmodel.diagnoses import CODES, MALIGNANT
+from skinmodel.diagnoses import CODES as CODES
+from skinmodel.diagnoses import MALIGNANT
 from skinmodel.dicom import is_dicom
 from skinmodel.images import InvalidImage, read_photo
 from training.csvfile import counted

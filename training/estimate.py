@@ -31,7 +31,7 @@ from training.manifest import InvalidData
 from training.request import Places, Request
 from training.robustness import MOST, SHORT
 from training.run import Run, train
-from training.splits import assign
+from training.splits import assign, lacking
 
 LEAST = 48  # photos that are tried
 DRAWN = 250  # pictures that are no lesion, which a candidate is shown
@@ -79,6 +79,8 @@ def estimate(request: Request, places: Places) -> Estimate:
     table = assign(manifest.table)
     init = request.init(places, fetch=False)
     config = request.config(init)
+    if problems := lacking(table, binary=config.model.task == "binary"):
+        raise InvalidData(problems)
     with tempfile.TemporaryDirectory(dir=_made(places.data_dir)) as name:
         if init and not init.exists():  # not fetched yet; any weights take as long
             init = Path(name) / init.name
@@ -108,12 +110,14 @@ class _Tried:
 
 
 def _few(table: pd.DataFrame, config: TrainConfig) -> pd.DataFrame:
-    """Whole lesions with two batches of photos, or as many as there are."""
+    """Whole lesions with two batches of photos, or as many as there are, of each diagnosis one."""
     free = table[table["split"].isin(["train", "validation"])]
     wanted = max(LEAST, 2 * config.batch)
-    lesions = free["lesion"].drop_duplicates().sample(frac=1, random_state=0)
+    lesions = free.drop_duplicates("lesion").sample(frac=1, random_state=0)
+    one_of_each = ~lesions["diagnosis"].duplicated()
+    lesions = pd.concat([lesions[one_of_each], lesions[~one_of_each]])["lesion"]
     counts = free["lesion"].value_counts()[lesions].cumsum()
-    chosen = counts.index[: 1 + int((counts < wanted).sum())]
+    chosen = counts.index[: max(int(one_of_each.sum()), 1 + int((counts < wanted).sum()))]
     few = free[free["lesion"].isin(chosen)].reset_index(drop=True)
     return few.assign(split="train")
 

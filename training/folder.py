@@ -36,8 +36,8 @@ class Result:
 class Progress:
     """Where a run is: its stage, and how much of it is done; `seconds_left` are of the stage.
 
-    Stages: start, photos, layout, features, epoch, measure, compare, register. `part` of `parts`
-    is the fold or the trial.
+    Stages: start, weights, photos, layout, features, epoch, measure, compare, register. `part` of
+    `parts` is the fold or the trial.
     """
 
     stage: str = "start"
@@ -69,6 +69,8 @@ class Reporter:
                 self.at("epoch", done, line["epochs"], line["seconds_left"])
             case "features":
                 self.at("features", line["done"], line["total"], line["seconds_left"])
+            case "start" if self._now.stage == "photos":
+                pass  # what it starts from: no way back on the screen
             case "fold" | "trial" as part:
                 self._write(replace(self._now, part=min(line[part] + 1, self._now.parts)))
             case stage:
@@ -137,9 +139,11 @@ def whereabouts(folder: Path) -> str:
     """Where in its course the run of a folder is, as words that follow a verb."""
     now, history = read_progress(folder), read_history(folder)
     part = f" of part {now.part} of {now.parts}" if now.parts else ""
+    behind = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
     epoch = f"at epoch {len(history) + 1}{part}" if history else f"at epoch 1{part}"
     return {
-        "start": "at its start",
+        "start": f"at its start{f', with {behind} behind it' if history else ''}",
+        "weights": "while fetching ImageNet's weights",
         "photos": "while reading photos",
         "features": "while computing features",
         "measure": "while measuring the candidate",
@@ -167,6 +171,11 @@ def write_request(folder: Path, request: Mapping[str, Any]) -> None:
     """What the run of this folder is to do."""
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / REQUEST, json.dumps(dict(request), indent=1))
+
+
+def begin_anew(folder: Path) -> None:
+    """An attempt begins: how far the one before was is no news any more."""
+    (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def write_result(folder: Path, result: Result) -> None:

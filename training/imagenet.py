@@ -1,9 +1,10 @@
 """ImageNet's weights for a backbone: those that lie in a folder, or fetched into it once."""
 
-import urllib.error
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 import torchvision
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from training.config import InvalidConfig
 from training.disk import disk_full_named
+from training.download import DownloadFailed, fetch, sha256
 
-Fetch = Callable[[str], dict[str, Tensor]]
+Progress = Callable[[int, int], None]  # bytes that are here, and of the whole file
 
 
 def there(backbone: str, folder: Path) -> Path | None:
@@ -22,40 +24,59 @@ def there(backbone: str, folder: Path) -> Path | None:
 
 
 def weights_file(
-    backbone: str, folder: Path, *, fetch: bool = True, source: Fetch | None = None
+    backbone: str,
+    folder: Path,
+    *,
+    may_fetch: bool = True,
+    address: str = "",
+    progress: Progress = lambda *_: None,
 ) -> Path:
     """The file of a backbone's weights, made from torchvision's own if it is not there yet.
 
-    InvalidConfig with a sentence if there are none, or the server cannot reach them.
+    They come from `address`, torchvision's if left out; a download that was cut off goes on where
+    it was, and `progress` may raise to stop it. InvalidConfig with a sentence if there are none, or
+    they cannot be fetched.
     """
     if backbone not in torchvision.models.list_models():
         raise InvalidConfig(f"ImageNet has no weights for the backbone {backbone}.")
     if found := there(backbone, folder):
         return found
     path = folder / f"{backbone}_imagenet.safetensors"
-    if not fetch:
+    if not may_fetch:
         return path
-    try:
-        tensors = (source or _from_torchvision)(backbone)
-    except (OSError, urllib.error.URLError, RuntimeError) as error:
-        raise InvalidConfig(
-            f"ImageNet's weights for {backbone} are not on this server, and it could not fetch"
-            f" them: PyTorch's site cannot be reached. Put them into {folder.name} in the data"
-            f" folder as {path.name}, or start from the active model."
-        ) from error
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        fetched = _fetched(address or _address(backbone), folder, progress)
+    except DownloadFailed as error:
+        raise InvalidConfig(
+            f"ImageNet's weights for {backbone} are not on this server. {error} Or put them into"
+            f" {folder.name} in the data folder as {path.name}, or start from the active model."
+        ) from error
+    tensors: dict[str, Tensor] = torch.load(fetched, map_location="cpu", weights_only=True)
     part = path.with_name(f".{path.name}.part")
     needed = sum(tensor.nbytes for tensor in tensors.values())
     with disk_full_named(folder, needed):
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
     part.replace(path)
+    fetched.unlink()
     return path
 
 
-def _from_torchvision(backbone: str) -> dict[str, Tensor]:
-    """Downloaded, its SHA-256 compared with the one in its name, and read without running code."""
+def _address(backbone: str) -> str:
     weights: Any = torchvision.models.get_model_weights(backbone).DEFAULT
-    tensors: dict[str, Tensor] = weights.get_state_dict(
-        progress=False, check_hash=True, weights_only=True, map_location=torch.device("cpu")
-    )
-    return tensors
+    return str(weights.url)
+
+
+def _fetched(address: str, folder: Path, progress: Progress) -> Path:
+    """The file of an address; its SHA-256 begins as its name says, or it is not kept."""
+
+    def report(_: str, done: int, total: int, __: str) -> None:
+        progress(done, total)
+
+    fetch([(address, 0, "")], folder, report)
+    path = folder / urlsplit(address).path.rpartition("/")[2]
+    named = re.search(r"-([0-9a-f]{8,64})\.", path.name)
+    if named and not sha256(path).startswith(named[1]):
+        path.unlink()
+        raise DownloadFailed(f"{path.name} is not the file that was expected. It was removed.")
+    return path

@@ -41,6 +41,10 @@ SPARED = 64 << 10  # bytes kept free for the last words of a run that filled the
 GO = "go"
 
 
+class Stopped(Exception):
+    """Somebody has asked to stop, where the work knows no other way to end."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Carry out the run of a folder; 0 if `result.json` says how it ended, 1 if it cannot."""
     parser = argparse.ArgumentParser(prog="python -m training.jobs", description=__doc__)
@@ -74,6 +78,8 @@ def attempt(folder: Path, places: Places, number: int) -> Result:
         if version is None:
             return Result(number, "stopped")
         return Result(number, "done", version=version)
+    except Stopped:
+        return Result(number, "stopped")
     except DiskFull as error:
         return Result(number, "interrupted", str(error))
     except (InvalidConfig, InvalidData, InvalidModel, TrainingFailed) as error:
@@ -99,7 +105,13 @@ def carry_out(folder: Path, places: Places, *, stop: Callable[[], bool]) -> str 
     request = Request.from_dict(read_object(folder / REQUEST))
     report = Reporter(folder, parts=request.folds or request.trials, done=_trials(folder))
     report.at("start")
-    init = request.init(places)
+
+    def fetched(done: int, total: int) -> None:
+        report.at("weights", done, total)
+        if stop():
+            raise Stopped
+
+    init = request.init(places, progress=fetched)
     config = request.config(init)
     with joined() as ranks:
         run = open_table(

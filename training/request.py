@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, get_args
 
 from skinmodel.registry import Registry
 from training.config import InvalidConfig, TrainConfig
-from training.imagenet import weights_file
+from training.imagenet import Progress, weights_file
 from training.origin import check_start, settings_for
 
 Kind = Literal["fit", "cross-validate", "tune"]
@@ -87,16 +87,19 @@ class Request:
         """As plain values; the order of the data sets changes nothing."""
         return asdict(self) | {"data": sorted(self.data), "settings": dict(self.settings)}
 
-    def init(self, places: Places, *, fetch: bool = True) -> Path | None:
+    def init(
+        self, places: Places, *, fetch: bool = True, progress: Progress = lambda *_: None
+    ) -> Path | None:
         """The weights to start from: a model's folder, a file, or None for random ones.
 
-        ImageNet's are fetched if they are not here yet, unless told otherwise.
+        ImageNet's are fetched if they are not here yet, unless told otherwise; `progress` hears how
+        many bytes have come, and may raise to stop.
         """
         if self.start == MODEL:
             return places.registry.folder(self.version)
         if self.start == IMAGENET:
             backbone = str(self.settings.get("model", {}).get("backbone", "mobilenet_v2"))
-            return weights_file(backbone, places.weights, fetch=fetch)
+            return weights_file(backbone, places.weights, may_fetch=fetch, progress=progress)
         return None
 
     def config(self, init: Path | None) -> TrainConfig:

@@ -22,7 +22,7 @@ from training.loop import BEST, HISTORY, LAST, Log, fit
 from training.manifest import InvalidData, Manifest, read_isic
 from training.origin import check_start, fill
 from training.ranks import ALONE, Ranks
-from training.splits import Split, assign
+from training.splits import Split, assign, lacking
 
 CONFIG, MANIFEST = "config.json", "manifest.csv"
 
@@ -95,10 +95,8 @@ def open_table(
     if saved.exists() and saved_config(folder) != config:
         raise InvalidConfig(f"{folder} holds a run with other settings; choose another folder.")
     table = assign(manifest.table)
-    for split in ("train", "validation", "calibration", "test"):
-        lacking = sorted(set(CODES) - set(table.loc[table["split"] == split, "diagnosis"]))
-        if lacking and split in ("train", "validation"):
-            raise InvalidData([f"No lesion of {', '.join(lacking)} falls into the {split} split."])
+    if problems := lacking(table, binary=config.model.task == "binary"):
+        raise InvalidData(problems)
     pixels = open_cache(
         list(table["path"]),
         read=lambda data: read_photo(data).picture,

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import count, markdown
-from pages.components.learning import adding, datareport, intakes
+from pages.components.learning import adding, datareport, discarding, intakes
 from records.actors import ADMIN
 from skinmodel.export import long_date
 from training import datasets
@@ -23,7 +23,7 @@ def page() -> None:
     """What there is; adding; the report of the one that is open."""
     st.title("Data", anchor=False)
     found = datasets.data_sets(serving.datasets())
-    offer_back()
+    discarding.offer_back()
     if not found:
         st.write(
             "Models learn from photos whose diagnosis is known. Add a data set, look at what is in"
@@ -52,7 +52,7 @@ def row(data: DataSet) -> None:
             if data.kind == "clinic" and st.button("Make anew", key=f"anew-{data.id}"):
                 adding.ask(adding.CLINIC)
             if st.button("Delete", key=f"delete-{data.id}", type="tertiary"):
-                delete(data)
+                discarding.ask(data)
         if is_open and not data.fault:
             report = Inspection.read(data.folder)
             if report is None:
@@ -75,34 +75,6 @@ def describe(data: DataSet) -> str:
     if data.licence and not own:
         parts.append(markdown(data.licence))
     return " · ".join(parts)
-
-
-@st.dialog("Delete")
-def delete(data: DataSet) -> None:
-    """Asks first; it can be brought back for a day."""
-    st.write(f"Delete {markdown(data.name)} with its photos?")
-    st.caption(
-        "It can be brought back on this page for a day; then it is gone for good. A run that learns"
-        " from it may need it until it has read the photos."
-    )
-    if st.button("Delete", key="delete-now"):
-        actor = guard.require(ADMIN).actor
-        datasets.delete(data)
-        intakes.note(actor, "data set deleted", data.id)
-        st.rerun()
-
-
-def offer_back() -> None:
-    """What was deleted within the last day, each with a button that brings it back."""
-    datasets.purge(serving.datasets())
-    for one in datasets.deleted(serving.datasets()):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{markdown(one.name)} was deleted.", width="content")
-            if st.button("Bring back", key=f"back-{one.id}"):
-                actor = guard.require(ADMIN).actor
-                datasets.bring_back(one)
-                intakes.note(actor, "data set brought back", one.id.removeprefix(datasets.DELETED))
-                st.rerun()
 
 
 guard.require(ADMIN)

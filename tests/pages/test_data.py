@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from pages.components.learning import datareport
-from records import audit
+from records import audit, jobs
 from records.actors import ADMIN, CONSOLE
 from tests.pages.conftest import SignIn
 from tests.signing import somebody
@@ -87,6 +87,33 @@ def test_a_folder_of_the_inbox_becomes_a_data_set_with_a_report(
     page = press(open_page(), "Bring back")
     assert len(data_sets(serving.datasets())) == 1
     assert {"data set asked for", "data set brought back"} <= set(kinds())
+
+
+def test_data_that_a_waiting_run_needs_stays(data_dir: Path) -> None:
+    folder = serving.datasets() / "one"
+    folder.mkdir(parents=True)
+    table = rows({"image": "1", "lesion": "one"})
+    write_data_set(folder, table, name="One", kind="folder", created_on=TODAY)
+
+    def script() -> None:
+        from pages.components.frame import serving
+        from pages.components.learning import discarding
+        from training.datasets import data_sets
+
+        for one in data_sets(serving.datasets()):
+            discarding.ask(one)
+
+    def press_delete() -> AppTest:
+        page = AppTest.from_function(script, default_timeout=100).run()
+        return page.button(key="delete-now").click().run()
+
+    job = jobs.ask(serving.database(), actor=CONSOLE, kind="fit", request={"data": ["one"]})
+    page = press_delete()
+    assert "Run 1 is waiting and needs this data set" in page.warning[0].value
+    assert len(data_sets(serving.datasets())) == 1
+    jobs.cancel(serving.database(), actor=CONSOLE, job_id=job.id)
+    assert not press_delete().exception
+    assert data_sets(serving.datasets()) == () and "data set deleted" in kinds()
 
 
 def test_what_was_refused_says_why_and_what_can_be_done(

@@ -114,7 +114,8 @@ def at_work() -> tuple[Job, leases.Lease, Path]:
 def test_a_run_at_work_is_shown_the_same_to_everybody_and_after_leaving() -> None:
     job, lease, _ = at_work()
     for page in (opened(), opened()):
-        assert "Epoch 12 of 20 · 8 min left · 61 photos/s" in str(page.get("progress")[0].proto)
+        words = str(page.get("progress")[0].proto)
+        assert "Epoch 12 of 20 · 8 min left, then measuring · 61 photos/s" in words
         assert "Toys" in says(page) and "**Learning**" in says(page)
         assert any("epoch 12/20" in code.value for code in page.code)
         assert "Cancel" in labels(page)

@@ -264,3 +264,27 @@ def test_ids_travel_through_the_queue_in_order_as_json(url: str, tmp_path: Path)
         there.huey.execute(task)
     assert got == ["a", "b"] and there.empty()
     there.close()
+
+
+def test_data_that_an_unfinished_run_needs_is_not_let_go(clinic: Clinic) -> None:
+    gone: list[str] = []
+
+    def let_go(name: str) -> None:
+        def remove() -> None:
+            gone.append(name)
+
+        jobs.let_go(clinic.database, actor=OFFICE, data_set=name, remove=remove)
+
+    job = ask(clinic.database)
+    lease = claim(clinic.database, job)
+    leases.end(clinic.database, lease, state=INTERRUPTED, reason="Interrupted at epoch 2.")
+    with pytest.raises(NotNow, match="Run 1 is interrupted and needs this data set"):
+        let_go("toy")
+    let_go("another")
+    jobs.cancel(clinic.database, actor=OFFICE, job_id=job.id)
+    let_go("toy")
+    assert gone == ["another", "toy"]
+    with pytest.raises(NotAllowed):
+        jobs.let_go(clinic.database, actor=CLINIC, data_set="toy", remove=gone.clear)
+    found = audit.entries(clinic.database, actor=OFFICE, limit=9)
+    assert [one.object_id for one in found if one.kind == "data set deleted"] == ["toy", "another"]

@@ -2,6 +2,7 @@
 
 import datetime
 import errno
+import hashlib
 import io
 import shutil
 import sys
@@ -11,16 +12,21 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
+from tests.training.test_download import Handler, Server
+from tests.training.test_download import server as server
 from training import imagenet, jobs, process
-from training.datasets import write_data_set
+from training.datasets import data_sets, write_data_set
 from training.disk import disk_full_named
 from training.estimate import Estimate, estimate
 from training.folder import (
     LOCK,
+    Reporter,
     Result,
+    begin_anew,
     read_history,
     read_progress,
     read_result,
@@ -106,11 +112,28 @@ def test_a_run_without_its_data_or_its_start_says_so(places: Places) -> None:
     assert result == Result(1, "failed", "There is no data set toys any more.")
 
 
-def test_a_diagnosis_without_validation_lesions_is_named(places: Places, isic: Layout) -> None:
+def test_a_diagnosis_without_training_lesions_is_named(places: Places, isic: Layout) -> None:
     table = read_isic(isic.folder).table
     bring(places, table[table["diagnosis"] != "VASC"])
     _, result = carry_out(places, HEAD)
-    assert result.state == "failed" and "No lesion of VASC falls into the train" in result.reason
+    assert result.state == "failed"
+    assert "No lesion falls into the train split that is vascular lesion." in result.reason
+
+
+def test_a_small_clinic_needs_not_every_diagnosis_on_every_side(
+    places: Places, isic: Layout
+) -> None:
+    table = read_isic(isic.folder).table
+    side = table["lesion"].map(split_of)
+    rare = table["diagnosis"].isin(["AK", "DF", "VASC"]) & (side != "train")
+    bring(places, table[~rare])
+    folder, result = carry_out(places, HEAD)
+    assert result == Result(1, "done", version="1.1"), result.reason
+    assert (places.registry.folder("1.1") / "comparison.json").exists()
+    bring(places, table[side != "calibration"])
+    shutil.rmtree(folder)
+    _, result = carry_out(places, HEAD)
+    assert "No lesion falls into the calibration split" in result.reason
 
 
 def test_a_loss_that_is_no_number_ends_the_run(places: Places) -> None:
@@ -224,20 +247,66 @@ def test_where_a_run_is_said_in_words(tmp_path: Path) -> None:
     for stage, words in said.items():
         (tmp_path / "progress.json").write_text(f'{{"stage": "{stage}", "new": 1}}')
         assert whereabouts(tmp_path) == words
+    (tmp_path / "history.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    begin_anew(tmp_path)
+    assert whereabouts(tmp_path) == "at its start, with 2 epochs behind it"
 
 
-def test_imagenets_weights_are_fetched_once_and_their_lack_is_said(tmp_path: Path) -> None:
-    def offline(_: str) -> dict[str, torch.Tensor]:
-        raise OSError("Name or service not known")
+def test_progress_does_not_go_back_once_the_photos_are_read(tmp_path: Path) -> None:
+    report = Reporter(tmp_path)
+    report.at("start")
+    report.at("photos", 300, 300)
+    report({"stage": "start", "from": "1.2", "parts": ["backbone"]})
+    assert read_progress(tmp_path).stage == "photos"
 
-    with pytest.raises(jobs.InvalidConfig, match=r"Put them into weights in the data folder as"):
-        imagenet.weights_file("resnet18", tmp_path / "weights", source=offline)
-    made = imagenet.weights_file(
-        "resnet18", tmp_path / "weights", source=lambda _: {"fc.weight": torch.ones(2)}
-    )
-    assert imagenet.weights_file("resnet18", tmp_path / "weights", source=offline) == made
+
+def test_imagenets_weights_are_fetched_once_and_go_on_where_they_were(
+    tmp_path: Path, server: Server
+) -> None:
+    stored = io.BytesIO()
+    torch.save({"fc.weight": torch.ones(200)}, stored)
+    content = stored.getvalue()
+    folder, name = tmp_path / "weights", f"resnet18-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    told: list[tuple[int, int]] = []
+
+    def cut(handler: Handler, number: int) -> bool:
+        handler.answer(content, send=len(content) // 2 if number == 1 else None)
+        return True
+
+    def stop_at_first(done: int, total: int) -> None:
+        told.append((done, total))
+        if done == len(content) // 2:
+            raise jobs.Stopped
+
+    server.behave = cut
+    address = server.address.replace("photos.zip", name)
+    with pytest.raises(jobs.Stopped):
+        imagenet.weights_file("resnet18", folder, address=address, progress=stop_at_first)
+    made = imagenet.weights_file("resnet18", folder, address=address)
+    assert server.requests == ["", f"bytes={len(content) // 2}-"]
+    assert told[-1] == (len(content) // 2, len(content))
+    assert [path.name for path in folder.iterdir()] == ["resnet18_imagenet.safetensors"]
+    assert torch.equal(load_file(made)["fc.weight"], torch.ones(200))
+    assert imagenet.weights_file("resnet18", folder, address="http://127.0.0.1:1/a") == made
+
+
+def test_imagenets_weights_that_are_others_or_not_to_be_had_are_refused(
+    tmp_path: Path, server: Server
+) -> None:
+    address = server.address.replace("photos.zip", "resnet18-00000000.pth")
+    with pytest.raises(jobs.InvalidConfig, match="not the file that was expected"):
+        imagenet.weights_file("resnet18", tmp_path, address=address)
+    assert list(tmp_path.iterdir()) == []
+
+    def missing(handler: Handler, number: int) -> bool:
+        handler.send_error(404)
+        return True
+
+    server.behave = missing
+    with pytest.raises(jobs.InvalidConfig, match=r"put them into .* in the data folder as"):
+        imagenet.weights_file("resnet18", tmp_path, address=address)
     with pytest.raises(jobs.InvalidConfig, match="no weights for the backbone conv"):
-        imagenet.weights_file("conv", tmp_path, source=offline)
+        imagenet.weights_file("conv", tmp_path, address=address)
 
 
 def test_an_estimate_is_of_a_short_run_and_leaves_nothing(places: Places) -> None:
@@ -254,6 +323,11 @@ def test_an_estimate_is_of_a_short_run_and_leaves_nothing(places: Places) -> Non
         )
         assert estimate(longer, places).seconds > 2 * short.seconds
     assert sorted(places.data_dir.rglob("*")) == before
+    table = data_sets(places.data_sets)[0].table()
+    common = table[table["diagnosis"] == "NV"].sample(400, replace=True, random_state=0)
+    many = common.assign(image=range(400), lesion=[f"NV_{place}" for place in range(400)])
+    bring(places, pd.concat([table, many.astype(str)]))
+    assert estimate(Request("fit", ("toys",), version="1.0", settings=HEAD), places).seconds > 0
     crowded = Estimate(60, 8 * 10**9, 10**9, 1_500_000_000, 200_000_000)
     memory, disk = crowded.problems()
     assert "needs 8.0 GB. A smaller batch" in memory

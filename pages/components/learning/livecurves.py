@@ -51,6 +51,12 @@ def figure(
     chart.update_yaxes(fixedrange=True, nticks=5, rangemode="tozero")
     if share:
         chart.update_yaxes(range=[0, 1], tickformat=".0%")
+    if not history:
+        chart.update_yaxes(showticklabels=share)
+        chart.add_annotation(
+            text="No epoch is finished yet.", x=0.5, y=0.5, xref="paper", yref="paper",
+            showarrow=False, font={"color": st.get_option(f"theme.{theme}.grayTextColor")},
+        )  # fmt: skip
     chart.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},

@@ -10,12 +10,14 @@ from pages.components.learning import livecurves, runs
 from records import accounts, jobs
 from records.actors import ADMIN
 from records.jobs import Job
+from training.config import TrainConfig
 from training.folder import Progress, last_words, read_history, read_progress
 
 OFTEN = 2.0  # seconds between two looks
 LINES = 6  # of the log
 STAGES = {
     "start": "Starting",
+    "weights": "Fetching ImageNet's weights",
     "photos": "Reading photos",
     "features": "Computing features",
     "epoch": "Learning",
@@ -66,7 +68,7 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
             stop(job)
         st.progress(share(now), text=words(job, now))
         st.caption(steps(job, now))
-        livecurves.draw(history, epochs=epochs(history, now), key=job.id)
+        livecurves.draw(history, epochs=epochs(job, history, now), key=job.id)
         said = last_words(folder, LINES)
         if said:
             with st.expander("Last lines of the log"):
@@ -118,12 +120,16 @@ def words(job: Job, now: Progress) -> str:
     if stage == "epoch":
         at_work = min(int(now.done) + 1, int(now.total))
         parts.append(f"epoch {at_work} of {now.total:.0f}")
+    elif stage == "weights" and now.total:
+        parts.append(f"{STAGES[stage]}, {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
     elif now.total:
-        parts.append(f"{STAGES[stage].lower()}, {now.done:,.0f} of {now.total:,.0f}")
+        parts.append(f"{STAGES[stage]}, {now.done:,.0f} of {now.total:,.0f}")
     else:
-        parts.append(STAGES.get(stage, "working").lower())
+        parts.append(STAGES.get(stage, "Working"))
+    if len(parts) > 1:
+        parts[1] = parts[1][0].lower() + parts[1][1:]
     if now.seconds_left is not None:
-        parts.append(left(now.seconds_left))
+        parts.append(left(now.seconds_left) + then(job, stage))
     if now.images_per_second:
         parts.append(f"{now.images_per_second:,.0f} photos/s")
     text = " · ".join(parts)
@@ -141,13 +147,33 @@ def left(seconds: float) -> str:
 
 def steps(job: Job, now: Progress) -> str:
     """All stages in a row, the one at work in bold."""
-    wanted = list(STAGES) if job.kind == "fit" else ["start", "photos", "features", "epoch"]
-    if job.request["settings"].get("learns") != "head":
-        wanted.remove("features")
     here = SAME_STAGE.get(now.stage, now.stage)
+    wanted = stages(job) if here != "weights" else ["start", here, *stages(job)[1:]]
     return " → ".join(f"**{STAGES[one]}**" if one == here else STAGES[one] for one in wanted)
 
 
-def epochs(history: livecurves.History, now: Progress) -> int:
+def stages(job: Job) -> list[str]:
+    """The stages of a run in their order, without those that are seldom needed."""
+    left_out = {"weights"}
+    if job.kind != "fit":
+        left_out |= {"measure", "compare", "register"}
+    if job.request["settings"].get("learns") != "head":
+        left_out.add("features")
+    return [one for one in STAGES if one not in left_out]
+
+
+def then(job: Job, stage: str) -> str:
+    """What follows on a stage: the time that is left is of the stage alone."""
+    after = stages(job)[1:]
+    if stage not in after[:-1] or job.kind != "fit":
+        return ""
+    return f", then {STAGES[after[after.index(stage) + 1]].lower()}"
+
+
+def epochs(job: Job, history: livecurves.History, now: Progress) -> int:
     """How many epochs there will be."""
-    return int(history[-1]["epochs"]) if history else int(now.total) if now.stage == "epoch" else 10
+    if history:
+        return int(history[-1]["epochs"])
+    if now.stage == "epoch":
+        return int(now.total)
+    return int(job.request["settings"].get("epochs", TrainConfig().epochs))
