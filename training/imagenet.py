@@ -46,13 +46,17 @@ def weights_file(
         return path
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        fetched = _fetched(address or _address(backbone), folder, progress)
+        address = address or _address(backbone)
+        fetched = _fetched(address, folder, progress)
     except DownloadFailed as error:
         raise InvalidConfig(
             f"ImageNet's weights for {backbone} are not on this server. {error} Or put them into"
             f" {folder.name} in the data folder as {path.name}, or start from the active model."
         ) from error
-    tensors: dict[str, Tensor] = torch.load(fetched, map_location="cpu", weights_only=True)
+    # What lies there already is read, without running code, and not fetched again.
+    tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+        address, str(folder), map_location="cpu", progress=False, weights_only=True
+    )
     part = path.with_name(f".{path.name}.part")
     needed = sum(tensor.nbytes for tensor in tensors.values())
     with disk_full_named(folder, needed):
