@@ -30,8 +30,8 @@ from streamlit.runtime import Runtime
 
 import settings
 from pages import components
-from pages.components.frame import serving
-from records import links, upkeep
+from pages.components.frame import restarting, serving
+from records import links, staging, upkeep
 from records.errors import RecordError
 from signin.door import Door, routes
 from signin.gate import Gate
@@ -109,6 +109,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
+    await to_thread.run_sync(bring_back)
     try:
         in_use = serving.in_use()
         log.info("Model %s is ready", in_use.model.version)
@@ -133,6 +134,23 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
             yield {}
     finally:
         serving.decoder().close()
+    restarting.finish()
+
+
+def bring_back() -> None:
+    """Restores the backup that an administrator asked for, before anything opens the records."""
+    found = settings.load()
+    done = staging.carry_out(
+        found.database_url,
+        found.data_dir,
+        store=serving.store,
+        source=found.backups_url,
+        passphrase=found.backup_passphrase,
+        progress=lambda share, what: log.info("Restoring: %s", what),
+    )
+    if done:
+        say = log.info if done.state == staging.DONE else log.error
+        say("%s", done.sentence)
 
 
 def welcome() -> None:

@@ -21,6 +21,7 @@ from records.actors import ADMIN, CLINICIAN, Actor
 from records.database import Base, Database, UtcDateTime
 
 START = "0" * 64  # what the first entry follows
+RESTORED = "backup restored"
 LOOKS_APART = datetime.timedelta(minutes=15)  # a page that reruns is one look
 KIND = re.compile(r"[a-z][a-z -]{2,59}")
 TOKEN = re.compile(r"[\w .:/+-]{0,80}")
@@ -211,7 +212,8 @@ def head(database: Database) -> Head:
 
 def verify(database: Database, *, copied: Head | None = None) -> Verdict:
     """Walks the whole chain; with a head copied earlier, also looks whether it is still in it."""
-    previous, count, found = START, 0, copied is None or copied == Head(0, START)
+    previous, count, restored = START, 0, ""
+    found = copied is None or copied == Head(0, START)
     with database.read() as session:
         rows = session.scalars(select(AuditRow).order_by(AuditRow.seq)).yield_per(1000)
         for row in rows:
@@ -220,11 +222,14 @@ def verify(database: Database, *, copied: Head | None = None) -> Verdict:
                 return Verdict(False, count, f"The audit log was changed at entry {count}.")
             previous = row.hash
             found = found or copied == Head(row.seq, row.hash)
+            if row.kind == RESTORED:
+                restored = f" A backup was restored (entry {count}); what was there is put aside."
     if not found and copied:
         return Verdict(
             False,
             count,
-            f"The audit log has lost entries: entry {copied.seq} of the copied head is not in it.",
+            f"The audit log has lost entries: entry {copied.seq} of the copied head is not in it."
+            + restored,
         )
     return Verdict(True, count, f"The audit log is whole: {count} entries.")
 

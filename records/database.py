@@ -257,7 +257,13 @@ def _sqlite(path: Path, patience: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        how = connection.get_execution_options().get("begin", "BEGIN")
+        connection.exec_driver_sql(how)
+        # Whoever waited for a restore to let go has the lock of a file that is not in place any
+        # more; a journal begun now would lie beside the new one and be taken for its own.
+        if how != "BEGIN" and connection.info["file"] != _identity(path):
+            connection.exec_driver_sql("ROLLBACK")
+            raise Busy
 
     return engine
 
@@ -272,6 +278,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _server(url: str, patience: float) -> Engine:
     address = make_url(url).set(drivername="postgresql+psycopg")
+    query = address.query.get("options", ())
+    given = query if isinstance(query, str) else " ".join(query)
     return create_engine(
         address,
         pool_pre_ping=True,  # a restarted server costs one retry, not one failed save
@@ -280,6 +288,6 @@ def _server(url: str, patience: float) -> Engine:
         pool_timeout=patience,
         connect_args={
             "connect_timeout": max(2, round(patience)),
-            "options": f"-c lock_timeout={round(patience * 1000)} -c timezone=UTC",
+            "options": f"{given} -c lock_timeout={round(patience * 1000)} -c timezone=UTC",
         },
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from records import audit, deletion, patients
+from records import audit, deletion, patients, swap
 from records.actors import ADMIN, Actor
 from records.backup import ERASED
 from records.database import Database
@@ -154,6 +154,7 @@ def _belongings(session: Session, patient_id: str) -> tuple[set[str], set[str]]:
 
 def _forget_pages(database: Database) -> None:
     """Rewrites an SQLite file without its free pages, and drops copies made before migrations."""
+    swap.forget(database)
     path = database.file
     if path is None:
         return

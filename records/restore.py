@@ -1,43 +1,41 @@
-"""Brings a backup back, into a new database or in place of a lost one. From the console only.
+"""Brings a backup back, into a new database or in place of the one that is there.
 
-An SQLite file that is there is put aside, never overwritten. Patients erased since the backup was
-made are erased again before any of their files is written. Nobody stays signed in.
+What is there is put aside, never overwritten. Patients erased since the backup was made are erased
+again before any of their files is written. Nobody stays signed in.
 """
 
 import datetime
 import hashlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select
 
-from records import audit, deletion, snapshot
+from records import audit, deletion, snapshot, swap
 from records.actors import ADMIN, Actor
 from records.backup import ERASED, Place, Progress, open_place
-from records.database import Database, connect, file_of, translated, utc_now
+from records.database import Database, connect, file_of, translated
 from records.errors import DatabaseNewer, RecordError
-from records.schema import current, mark, open_database, revisions, upgrade
-from records.store import Store, sync_folder
+from records.schema import current, open_database, revisions, upgrade
+from records.store import Store
 from records.tables import BlobRow, ErasureRow, PatientRow
 from records.wording import count
 
-NOT_EMPTY = (
-    "The database on the server holds records already. Nothing was changed. Restore into an empty"
-    " database and set its address."
-)
+NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. Try again."
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What was brought back; `missing` counts files that the backup did not have whole."""
+    """What was brought back; `missing` counts files that the backup did not have whole.
+
+    `put_aside` names the file, or the server's schema, that keeps what was there.
+    """
 
     made_at: datetime.datetime
     patients: int
     files: int
     missing: int
     erased_again: int
-    put_aside: Path | None
+    put_aside: str
 
     @property
     def sentence(self) -> str:
@@ -49,7 +47,7 @@ class Restored:
         if self.missing:
             text += f" {self.missing} files are not whole in the backup; verify names them."
         if self.put_aside:
-            text += f" The database that was there is kept as {self.put_aside.name}."
+            text += f" The database that was there is kept as {self.put_aside}."
         return text
 
 
@@ -66,12 +64,13 @@ def restore(
     source: str,
     passphrase: str = "",
     name: str | None = None,
+    request: str = "",
     progress: Progress = lambda *_: None,
 ) -> Restored:
     """Restores the backup `name`, or the newest, into the database at `url` and the store.
 
-    Nobody may use the database meanwhile: stop the app first. If anything goes wrong, the database
-    is as it was before.
+    Nobody should use the database meanwhile: what they enter is put aside with it. If anything goes
+    wrong, the database is as it was before. The log names the `request` that it answers, if any.
     """
     actor.require(ADMIN)
     place = open_place(source, passphrase)
@@ -83,38 +82,37 @@ def restore(
     made_at, revision = snapshot.header(data)
     if revision not in revisions():
         raise DatabaseNewer
-    erased = _erased(url, store, place)
-    path = file_of(url)
-    fresh, target, aside = None, url, None
-    if path:
-        fresh = path.with_name(f"{path.name}.restoring")
-        fresh.parent.mkdir(parents=True, exist_ok=True)
-        for old in fresh.parent.glob(f"{fresh.name}*"):
-            old.unlink()
-        fresh.touch(0o600)
-        target = f"sqlite:///{fresh}"
-    database = connect(target)
+    erased, log_before = _now(url)
+    erased |= {*store.list(ERASED), *place.files.list(ERASED)}
+    # An empty database of a server's, as for a move to it, is filled where it is.
+    in_place = file_of(url) is None and _is_empty(url)
+    target = url if in_place else swap.beside(url)
     try:
-        fill(database, data, revision)
+        database = connect(target)
+        try:
+            fill(database, data, revision)
+        finally:
+            database.close()
+        database = open_database(target)
+        try:
+            again = _erase_again(database, erased)
+            restored, missing = _bring_files(database, store, place, progress)
+            with database.write() as session:
+                patients = session.scalar(select(func.count()).select_from(PatientRow)) or 0
+                audit.append(
+                    session,
+                    at=database.now(),
+                    account_id=actor.account_id,
+                    kind=audit.RESTORED,
+                    object_id=request,
+                    detail={"backup": chosen, "erased again": again, "log before": log_before},
+                )
+        finally:
+            database.close()
+        aside = "" if in_place else swap.put_in_place(url)
     finally:
-        database.close()
-    database = open_database(target)
-    try:
-        again = _erase_again(database, erased)
-        restored, missing = _bring_files(database, store, place, progress)
-        with database.write() as session:
-            patients = session.scalar(select(func.count()).select_from(PatientRow)) or 0
-            audit.append(
-                session,
-                at=database.now(),
-                account_id=actor.account_id,
-                kind="backup restored",
-                detail={"backup": chosen, "erased again": again},
-            )
-    finally:
-        database.close()
-    if path and fresh:
-        aside = _put_in_place(fresh, path)
+        if not in_place:
+            swap.discard(url)
     return Restored(made_at, patients, restored, missing, again, aside)
 
 
@@ -122,7 +120,8 @@ def fill(database: Database, data: bytes, revision: str) -> None:
     """Loads a backup's rows into an empty database; RecordError if it is not empty."""
     writing = database.engine.execution_options(begin="BEGIN IMMEDIATE")
     with translated(), writing.begin() as connection:
-        _refuse_rows(connection)
+        if _has_rows(connection):
+            raise RecordError(NOT_EMPTY)
         if current(connection) is None:
             upgrade(connection, revision)
         elif current(connection) != revision:
@@ -130,24 +129,32 @@ def fill(database: Database, data: bytes, revision: str) -> None:
         snapshot.load(connection, data)
 
 
-def _refuse_rows(connection: Connection) -> None:
-    for table in snapshot.reflect(connection) if inspect(connection).get_table_names() else []:
-        if connection.scalar(select(func.count()).select_from(table)):
-            raise RecordError(NOT_EMPTY)
+def _is_empty(url: str) -> bool:
+    database = connect(url)
+    try:
+        with translated(), database.engine.connect() as connection:
+            return not _has_rows(connection)
+    finally:
+        database.close()
 
 
-def _erased(url: str, store: Store, place: Place) -> set[str]:
-    """The ids of erased patients, from wherever they can still be read."""
-    found = {*store.list(ERASED), *place.files.list(ERASED)}
+def _has_rows(connection: Connection) -> bool:
+    tables = snapshot.reflect(connection) if inspect(connection).get_table_names() else []
+    return any(connection.scalar(select(func.count()).select_from(table)) for table in tables)
+
+
+def _now(url: str) -> tuple[set[str], str]:
+    """Who was erased, and the head of the log, of the database that is there, if it can be read."""
     database = connect(url, patience=2)
     try:
         with database.read() as session:
-            found |= set(session.scalars(select(ErasureRow.patient_id)))
-    except RecordError:
-        pass  # it is lost, which is why a backup is restored
+            erased = set(session.scalars(select(ErasureRow.patient_id)))
+        head = audit.head(database)
+        return erased, f"{head.seq}:{head.hash}"
+    except RecordError:  # it is lost, which is why a backup is restored
+        return set(), ""
     finally:
         database.close()
-    return found
 
 
 def _erase_again(database: Database, erased: set[str]) -> int:
@@ -183,21 +190,3 @@ def _bring_files(
         else:
             missing += 1
     return len(wanted) - missing, missing
-
-
-def _put_in_place(fresh: Path, path: Path) -> Path | None:
-    """Swaps the new file in; what was there, with its journals, is put aside."""
-    aside = None
-    if path.exists():
-        aside = path.with_name(f"{path.name}.replaced-{utc_now():%Y%m%dT%H%M%S%f}")
-        for suffix in ("-journal", "-wal", "-shm"):
-            old = path.with_name(path.name + suffix)
-            if old.exists():
-                os.replace(old, aside.with_name(aside.name + suffix))
-        os.replace(path, aside)
-    os.replace(fresh, path)
-    mark(path)
-    for left in path.parent.glob(f"{fresh.name}*"):
-        left.unlink()
-    sync_folder(path.parent)
-    return aside

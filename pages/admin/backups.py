@@ -1,10 +1,10 @@
-"""Backups: the last, how often, could it be restored; and a patient taken away or erased."""
+"""Backups: the last, how often, brought back; and a patient taken away or erased."""
 
 import threading
 
 import streamlit as st
 
-from pages.components.frame import guard, saves, serving
+from pages.components.frame import guard, restoring, saves, serving
 from pages.components.frame.words import count, markdown
 from pages.components.patient import departing
 from records import backup, preferences, rehearsal, upkeep, verification
@@ -16,15 +16,6 @@ from skinmodel.export import long_date
 
 SCHEDULES = {0: "Never", 6: "Every 6 hours", 12: "Every 12 hours", 24: "Every day", 168: "Weekly"}
 LOOK = 2.0  # seconds between two looks at a backup that is being made
-RESTORE = """
-To bring a backup back, stop DermTrace on the server and run there:
-
-```sh
-.venv/bin/python -m records restore {source}
-```
-
-The database that is there is put aside, not overwritten. Patients erased since are erased again.
-"""
 
 
 def page(actor: Actor) -> None:
@@ -34,8 +25,7 @@ def page(actor: Actor) -> None:
         state(actor)
         schedule(actor)
         check(actor)
-        st.subheader("Restore", anchor=False)
-        st.markdown(RESTORE.format(source=_plain_address()))
+        restoring.show(actor)
     departing.show(actor)
     earlier(actor)
 

@@ -10,13 +10,15 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import app
 from pages.components.frame import serving
 from pages.components.patient import departing
-from records import backup, preferences
-from records.actors import ADMIN, CLINICIAN
+from records import backup, links, preferences, series, staging
+from records.actors import ADMIN, CLINICIAN, CONSOLE
 from records.errors import NotAllowed, NotFound
 from records.preferences import BACKUP_HOURS
 from records.sessions import SignedIn
+from tests import signing
 from tests.pages.test_admin import open_page
 from tests.pages.test_examine import jpeg, labels, press, says
 from tests.pages.test_records import MARCH, add_lesion, examined, save
@@ -54,6 +56,53 @@ def test_a_backup_is_made_and_rehearsed_from_the_page(office: SignedIn) -> None:
     assert "1 patient and 2 files can be restored." in there.info[0].value
     press(there, "Check the records")
     assert "Everything is whole" in there.info[0].value and there.code
+
+
+def confirming(name: str) -> AppTest:
+    """The dialog that asks before a backup is brought back."""
+
+    def script(name: str) -> None:
+        from pages.components.frame import guard, restoring, serving
+        from records import rehearsal
+
+        place = serving.limits().backups_url
+        actor = guard.signed_in().actor
+        restoring.confirm(rehearsal.look(actor=actor, source=place, name=name))
+
+    return AppTest.from_function(script, default_timeout=60, args=(name,)).run()
+
+
+def test_a_backup_is_asked_for_and_brought_back_at_the_next_start(office: SignedIn) -> None:
+    assert "As soon as there is a backup" in says(page())
+    database, found = serving.database(), serving.limits()
+    nora = signing.add(database, ADMIN, name="Nora Vik")
+    link = links.for_account(database, actor=CONSOLE, account_id=nora.id)
+    links.set_password(database, token=link, password="three small words")
+    serving.upkeep.clear()
+    serving.upkeep().back_up(office.actor)
+    lesion = add_lesion(office).lesion
+    there = page()
+    assert len(there.selectbox(key="restore-name").options) == 1
+    dialog = confirming(there.selectbox(key="restore-name").value)
+    assert "holds 0 patients and 0 files" in says(dialog).replace("*", "")
+    assert "You will not be an administrator any more. These were: Nora Vik." in says(dialog)
+    press(dialog, "Restore at the next start")
+    assert "Nothing was done" in says(dialog) and staging.read(found.data_dir) is None
+    dialog.text_input(key="restore-word").input("RESTORE").run()
+    press(dialog, "Restore at the next start")
+    there = page()
+    assert "is going to be restored" in says(there) and "Restore this backup" not in labels(there)
+    press(there, "Do not restore it")
+    assert "Restore this backup" in labels(page())
+    dialog.text_input(key="restore-word").input("RESTORE").run()
+    press(dialog, "Restore at the next start")
+    app.bring_back()
+    there = page()
+    assert "0 patients and 0 files were restored." in there.info[0].value.replace("\\", "")
+    with pytest.raises(NotFound):
+        series.page(
+            serving.database(), actor=office.actor, lesion_id=lesion.id, model_sha256="a" * 64
+        )
 
 
 def test_the_schedule_is_chosen_for_all(office: SignedIn) -> None:

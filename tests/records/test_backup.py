@@ -2,20 +2,35 @@
 
 import io
 import json
+import os
 import shutil
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image, PngImagePlugin
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from records import audit, backup, deletion, dossier, erasure, restore, snapshot, verification
+from records import (
+    audit,
+    backup,
+    deletion,
+    dossier,
+    erasure,
+    restore,
+    search,
+    snapshot,
+    swap,
+    verification,
+)
 from records.__main__ import main
 from records.database import Database, connect, file_of
-from records.errors import DatabaseDamaged, NotAllowed, NotFound, RecordError
+from records.errors import Busy, DatabaseDamaged, NotAllowed, NotFound, RecordError
 from records.schema import open_database
 from records.store import Store, open_store
 from records.stripping import strip
@@ -222,19 +237,93 @@ def test_a_lost_database_comes_back_and_the_old_one_is_put_aside(
     assert path
     path.write_bytes(b"ruined")
     done = restore.restore(sqlite_url, sqlite_clinic.store, actor=OFFICE, source=to)
-    assert done.put_aside and done.put_aside.read_bytes() == b"ruined"
+    assert done.put_aside and path.with_name(done.put_aside).read_bytes() == b"ruined"
     assert everything(sqlite_clinic.database) == before
 
 
-def test_restoring_over_a_server_in_use_is_refused(clinic: Clinic, tmp_path: Path) -> None:
+def address(clinic: Clinic) -> str:
+    """The URL of a clinic's database."""
     if clinic.database.is_sqlite:
-        pytest.skip("a file is put aside instead")
+        return f"sqlite:///{clinic.database.file}"
+    return clinic.database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+
+
+def test_what_is_there_is_put_aside_until_somebody_is_erased(
+    clinic: Clinic, tmp_path: Path
+) -> None:
     fill(clinic)
     to = str(tmp_path / "backups")
     backup.make(clinic.database, clinic.store, actor=OFFICE, to=to)
-    url = clinic.database.engine.url.render_as_string(hide_password=False)
-    with pytest.raises(RecordError, match="holds records already"):
-        restore.restore(url.replace("+psycopg", ""), clinic.store, actor=OFFICE, source=to)
+    before = everything(clinic.database)
+    later = clinic.patient("4713")
+    head = audit.head(clinic.database)
+    done = restore.restore(address(clinic), clinic.store, actor=OFFICE, source=to)
+    assert done.put_aside and everything(clinic.database) == before
+    verdict = audit.verify(clinic.database, copied=head)
+    assert not verdict.sound and "A backup was restored" in verdict.sentence
+    (entry,) = audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)
+    assert entry.detail["log before"] == f"{head.seq}:{head.hash}"
+    assert aside(clinic, done.put_aside) == [later.id]
+    clinic.save(clinic.lesion(clinic.patient("4714")), picture(4))  # it goes on from there
+    (gone, *_) = search.patients(clinic.database, actor=CLINIC, text="4714")
+    erase(clinic, gone.id)
+    assert aside(clinic, done.put_aside) is None
+
+
+def aside(clinic: Clinic, name: str) -> list[str] | None:
+    """The ids of the patients with the id 4713 in a database that was put aside, if it is there."""
+    wanted = "SELECT id FROM {}patient WHERE clinic_id = '4713'"
+    if path := clinic.database.file:
+        path = path.with_name(name)
+        if not path.exists():
+            return None
+        with closing(sqlite3.connect(path)) as raw:
+            return [row[0] for row in raw.execute(wanted.format(""))]
+    with clinic.database.engine.connect() as connection:
+        if not connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": name}):
+            return None
+        return list(connection.scalars(text(wanted.format(f'"{name}".'))))
+
+
+def test_nothing_is_restored_while_somebody_keeps_writing(
+    sqlite_clinic: Clinic, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "PATIENCE", 0.1)
+    fill(sqlite_clinic)
+    to = str(tmp_path / "backups")
+    backup.make(sqlite_clinic.database, sqlite_clinic.store, actor=OFFICE, to=to)
+    with sqlite_clinic.database.write() as session:
+        session.execute(text("SELECT 1"))  # which begins the transaction
+        with pytest.raises(RecordError, match="Another program is using the database"):
+            restore.restore(sqlite_url, sqlite_clinic.store, actor=OFFICE, source=to)
+    path = file_of(sqlite_url)
+    assert path and not list(path.parent.glob("*replaced*")) + list(path.parent.glob("*restoring*"))
+
+
+def test_who_waited_to_write_while_a_backup_was_restored_is_told_to_try_again(
+    sqlite_clinic: Clinic, sqlite_url: str, tmp_path: Path
+) -> None:
+    to = str(tmp_path / "backups")
+    backup.make(sqlite_clinic.database, sqlite_clinic.store, actor=OFFICE, to=to)
+    path = file_of(sqlite_url)
+    assert path
+    refused: list[RecordError] = []
+
+    def add() -> None:
+        try:
+            sqlite_clinic.patient("late")
+        except RecordError as error:
+            refused.append(error)
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        waiting = threading.Thread(target=add)
+        waiting.start()
+        time.sleep(0.3)
+        os.replace(shutil.copy(path, tmp_path / "copy.sqlite"), path)
+    waiting.join()
+    assert isinstance(refused[0], Busy)
+    sqlite_clinic.patient("late")
 
 
 def erase(clinic: Clinic, patient_id: str, **rest: list[Path]) -> erasure.Erased:

@@ -1,0 +1,63 @@
+"""A backup brought back from the page: the server restarts by itself, and nothing is lost."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from records import audit, patients, search
+from records.actors import CLINICIAN, CONSOLE, Actor
+from records.patients import PatientFields
+from records.schema import open_database
+from tests.browser.server import serve
+from tests.browser.test_clinic import first_in
+from tests.browser.test_signin import PHRASE, open_page, visit
+from tests.tiny import save_tiny_model
+
+pytestmark = pytest.mark.browser
+SOMEBODY = Actor("somebody", frozenset({CLINICIAN}))
+
+
+def test_a_backup_is_brought_back_and_the_server_restarts_by_itself(
+    browser: Browser, tmp_path: Path
+) -> None:
+    save_tiny_model(tmp_path / "models")
+    with serve(tmp_path / "models", tmp_path, roles=()) as server:
+        context, page = visit(browser)
+        link = re.search(r"http://\S+/signin/first\?token=\S+", server.log())
+        assert link
+        first_in(page, link[0])
+        records = open_database(f"sqlite:///{server.data / 'records.sqlite'}")
+
+        def add(clinic_id: str) -> None:
+            fields = PatientFields(clinic_id)
+            patients.add(records, actor=SOMEBODY, fields=fields, save_key=f"form-{clinic_id}")
+
+        add("4711")
+        open_page(page, "Backups", "Administration")
+        page.get_by_role("button", name="Back up now").click()
+        page.get_by_text("1 patient, 0 files.").first.wait_for()
+        add("4712")
+        page.get_by_role("button", name="Restore this backup").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("holds 1 patient and 0 files")
+        dialog.get_by_role("button", name="Restore and restart").click()
+        expect(dialog).to_contain_text("Nothing was done: type RESTORE, in capitals.")
+        dialog.get_by_label("Type RESTORE to confirm").fill("RESTORE")
+        dialog.get_by_role("button", name="Restore and restart").click()
+        page.get_by_label("Password").wait_for(timeout=180_000)  # the server is back
+        assert "/signin" in page.url
+        page.get_by_label("Name").fill("Anna Berg")
+        page.get_by_label("Password").fill(PHRASE)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_text("Photos stay in").wait_for()
+        open_page(page, "Backups", "Administration")
+        expect(page.get_by_text("1 patient and 0 files were restored.")).to_be_visible()
+        context.close()
+        found = search.patients(records, actor=SOMEBODY, text="471")
+        assert [one.fields.clinic_id for one in found] == ["4711"]
+        assert audit.verify(records).sound
+        assert audit.entries(records, actor=CONSOLE, kind=audit.RESTORED)
+        assert "were restored." in server.log()
+        records.close()
