@@ -23,13 +23,17 @@ from training.manifest import InvalidData, Manifest, read_isic
 from training.origin import check_start, fill
 from training.ranks import ALONE, Ranks
 from training.splits import Split, assign, lacking
+from training.twins import LEFT_OUT, without_twins
 
 CONFIG, MANIFEST = "config.json", "manifest.csv"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder opened: its settings, its table of photos with their splits, their pixels."""
+    """A run folder opened: its settings, its table of photos with their splits, their pixels.
+
+    The table's index numbers the photos in the cache; photos left out have no row.
+    """
 
     folder: Path
     config: TrainConfig
@@ -85,7 +89,8 @@ def open_table(
 
     Only one process writes in the folder, and a finished run's settings stay as they were written.
 
-    Lesions photographed on several known days make the network read the days.
+    Lesions photographed on several known days make the network read the days. A training photo that
+    a lesion kept apart holds, too, is left out.
     """
     dated = manifest.table[manifest.table["day"] != ""]
     if dated.groupby("lesion")["day"].nunique().gt(1).any():
@@ -95,8 +100,7 @@ def open_table(
     if saved.exists() and saved_config(folder) != config:
         raise InvalidConfig(f"{folder} holds a run with other settings; choose another folder.")
     table = assign(manifest.table)
-    if problems := lacking(table, binary=config.model.task == "binary"):
-        raise InvalidData(problems)
+    _check_sides(table, config)
     pixels = open_cache(
         list(table["path"]),
         read=lambda data: read_photo(data).picture,
@@ -104,11 +108,20 @@ def open_table(
         folder=cache,
         progress=progress,
     )
-    if ranks.writes and not saved.exists():
-        write_atomically(saved, json.dumps(config.to_dict(), indent=1))
+    table, notes = without_twins(table, pixels.__getitem__, folder / MANIFEST)
+    used = table[table["split"] != LEFT_OUT]
+    _check_sides(used, config)
     if ranks.writes:
         write_atomically(folder / MANIFEST, table.to_csv(index=False))
-    return Run(folder, config, table, pixels, manifest.notes)
+    if ranks.writes and not saved.exists():
+        write_atomically(saved, json.dumps(config.to_dict(), indent=1))
+    return Run(folder, config, used, pixels, (*manifest.notes, *notes))
+
+
+def _check_sides(table: pd.DataFrame, config: TrainConfig) -> None:
+    """InvalidData if the lesions on the four sides cannot be learned from."""
+    if problems := lacking(table, binary=config.model.task == "binary"):
+        raise InvalidData(problems)
 
 
 def saved_config(folder: Path) -> TrainConfig:

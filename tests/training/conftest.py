@@ -47,7 +47,7 @@ def write_isic(folder: Path) -> Layout:
     """Eight diagnoses, 64 lesions with one to three photos, every split with every diagnosis."""
     layout = Layout(folder)
     layout.photos.mkdir(parents=True)
-    random = np.random.default_rng(0)
+    random, shades = np.random.default_rng(0), np.random.default_rng(1)
     hues = random.permutation(np.linspace(40, 215, 8).astype(int))
     truth, metadata = [], []
     for label, code in enumerate(CODES):
@@ -61,7 +61,8 @@ def write_isic(folder: Path) -> Layout:
             wanted[split_of(lesion)] -= 1
             for photo in range(1 + number % 3):
                 image = f"{lesion}_{photo}"
-                pixels = random.integers(100, 140, (72, 96, 3))
+                shade = shades.integers(-20, 21, (18, 24)).repeat(4, axis=0).repeat(4, axis=1)
+                pixels = random.integers(100, 140, (72, 96, 3)) + shade[..., None]
                 pixels[20:52, 30:66] = (hues[label], hues[-label], 255 - hues[label])
                 pixels = np.clip(pixels + random.normal(0, 6, pixels.shape), 0, 255)
                 picture = Image.fromarray(pixels.astype(np.uint8))
