@@ -23,7 +23,7 @@ from training.datasets import ABOUT, DataSet
 from training.download import DownloadFailed
 from training.leaveout import LEFT_OUT, leave_out
 from training.manifest import InvalidData, read_isic
-from training.origin import check_start, settings_for
+from training.origin import begin, check_start, met_before, settings_for
 from training.outline import command as outline
 from training.ranks import READY, WORKING, Ranks, joined
 from training.report import command as evaluation
@@ -153,8 +153,9 @@ def _fit(given: argparse.Namespace) -> int:
     about = read_object(given.about) if given.about else {}
     with joined() as ranks:
         run = _open(given, config, ranks)
+        begin(run.table, run.folder, given.init, writes=ranks.writes)
         if ranks.writes:
-            for note in run.notes:
+            for note in (*run.notes, *met_before(run.folder, given.init)[1]):
                 print(note)
             for split, count in counts(run.table).items():
                 print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")

@@ -24,7 +24,7 @@ from training.config import read_object
 from training.leaveout import LEFT_OUT
 from training.loop import BEST, HISTORY
 from training.numbers import calibrate, measured, with_tests
-from training.origin import start_card
+from training.origin import met_before
 from training.refusal import measure_unknown, unknown_of
 from training.run import CONFIG, Run, counts
 from training.seen import SEEN, fingerprints
@@ -80,6 +80,7 @@ def make_candidate(
     progress(next(steps), STEPS)
     numbers |= {"robustness": robustness.for_card(ready, run, calibration)}
     progress(next(steps), STEPS)
+    start, notes = met_before(run.folder, init)
     golden = golden_bytes(answers(ready, run.config.preparation, calibration, unknown))
     rest = {
         "created_on": datetime.now(UTC).date().isoformat(),
@@ -88,14 +89,14 @@ def make_candidate(
         "not_for": list(NOT_FOR),
         **about,
         "splits": counts(run.table),
-        SEEN: fingerprints(run.table, start_card(init)),
+        SEEN: fingerprints(run.table, start),
         "numbers": numbers,
         "training": {
             "command": command,
             "commit": _commit(),
             "settings": read_object(run.folder / CONFIG),
             "best_epoch": best["epoch"],
-            "notes": list(run.notes),
+            "notes": [*run.notes, *notes],
             "history": [
                 json.loads(line) for line in (run.folder / HISTORY).read_text().splitlines()
             ],

@@ -8,10 +8,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from skinmodel.bundle import load_model
 from training.config import InvalidConfig
 from training.manifest import InvalidData
-from training.seen import seen
+from training.seen import BY_CHANCE, seen
 from training.splits import owners
-
-MET_BY_CHANCE = 2  # lesions that a card's short fingerprints may take for others
 
 
 def assign_folds(table: pd.DataFrame, folds: int, seed: int) -> "pd.Series[int]":
@@ -41,7 +39,7 @@ def unseen(table: pd.DataFrame, init: Path | None) -> str:
             "the folds may not be unseen."
         )
     known, lesions = table["lesion"][met].nunique(), table["lesion"].nunique()
-    if known > MET_BY_CHANCE:
+    if known > BY_CHANCE:
         raise InvalidConfig(
             f"Model {init.name} has met {known} of these {lesions} lesions, so no fold would be "
             "unseen. Start from ImageNet's weights."

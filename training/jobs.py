@@ -28,6 +28,7 @@ from training.finish import finish
 from training.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
 from training.hopeless import Watch
 from training.manifest import COLUMNS, InvalidData, Manifest
+from training.origin import begin
 from training.ranks import joined
 from training.request import Places, Request
 from training.run import MANIFEST, open_table, train
@@ -125,6 +126,7 @@ def carry_out(folder: Path, places: Places, *, stop: Callable[[], bool]) -> str 
         log = Watch(run.config, report)
         match request.kind:
             case "fit":
+                begin(run.table, run.folder, init)
                 if not train(run, init=init, log=log, stop=stop, ranks=ranks):
                     return None
                 return finish(run, request, places, init=init, report=report)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -12,8 +13,11 @@ from safetensors.torch import load_file
 from skinmodel.bundle import CARD, read_network
 from skinmodel.network import DAY_INPUTS, CnnLstm, load_backbone
 from skinmodel.weights import WEIGHTS, InvalidModel
-from training.config import InvalidConfig, TrainConfig
+from training.checkpoint import write_atomically
+from training.config import InvalidConfig, TrainConfig, read_object
+from training.seen import BY_CHANCE, SEEN, seen
 
+START = "start.json"  # in a run folder: the model it started from, and which lesions that had met
 INPUT_WEIGHTS = "lstm.weight_ih_l0"
 
 
@@ -31,6 +35,50 @@ def settings_for(values: dict[str, Any], init: Path | None) -> TrainConfig:
     model = {**network.config.to_dict(), **values.get("model", {})}
     prepared = {**preparation.to_dict(), **values.get("preparation", {})}
     return TrainConfig.from_dict({**values, "model": model, "preparation": prepared})
+
+
+def begin(table: pd.DataFrame, folder: Path, init: Path | None, *, writes: bool = True) -> None:
+    """Keeps in a new run's folder which lesions the model it starts from has met.
+
+    So they stay known to whoever measures the run's candidate, whenever that is. InvalidConfig if
+    the model has met test lesions of the run's `table`: it may have been trained when they had
+    another id, or another patient. One process `writes`.
+    """
+    card = start_card(init)
+    if init is None or card is None or (folder / START).exists():
+        return
+    test = table[table["split"] == "test"]
+    met = seen(test, card)
+    known = 0 if met is None else test["lesion"][met].nunique()
+    if known > BY_CHANCE:
+        raise InvalidConfig(
+            f"Model {init.name} has met {known} of the {test['lesion'].nunique()} test lesions of"
+            " these data, so the test would flatter what is trained from it. Start from weights"
+            " that have not met them, such as ImageNet's."
+        )
+    kept = {"version": card.get("version"), SEEN: card.get(SEEN)}
+    if writes:
+        write_atomically(folder / START, json.dumps(kept))
+
+
+def met_before(folder: Path, init: Path | None) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """What names the lesions that a run's start had met, and what the card should say of it.
+
+    None if the run started from no finished model.
+    """
+    kept = folder / START
+    card = read_object(kept) if kept.exists() else start_card(init)
+    if card is None:
+        return None, ()
+    version = card.get("version")
+    if not isinstance(card.get(SEEN), str):
+        note = (
+            f"It started from model {version}, whose card does not say which lesions it met: test"
+            " lesions may be among them."
+        )
+    else:
+        note = f"It started from model {version}, which has met none of the test lesions."
+    return card, (note,)
 
 
 def start_card(init: Path | None) -> dict[str, Any] | None:

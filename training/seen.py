@@ -14,6 +14,7 @@ import pandas as pd
 
 SEEN = "seen_lesions"  # the name in the card
 BYTES = 4  # of each fingerprint: one foreign lesion in a million is taken for one of 6,000
+BY_CHANCE = 2  # lesions that short fingerprints may take for others
 
 
 def fingerprints(manifest: pd.DataFrame, start: Mapping[str, Any] | None = None) -> str | None:

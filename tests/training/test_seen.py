@@ -1,9 +1,14 @@
 """A model's card tells which lesions the model has met, without their ids."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from tests.tiny import save_tiny_model
+from training.config import InvalidConfig
 from training.manifest import read_isic
+from training.origin import begin, met_before
 from training.seen import SEEN, fingerprints, seen
 from training.splits import assign
 
@@ -39,3 +44,29 @@ def test_what_the_first_model_met_its_successor_has_met(table: pd.DataFrame) -> 
     assert seen(elsewhere, {SEEN: fingerprints(table, first)}).all()
     # If nobody knows what the first one met, nobody knows what this one did.
     assert seen(elsewhere, {SEEN: fingerprints(table, {})}) is None
+
+
+def start(folder: Path, table: pd.DataFrame | None) -> Path:
+    """A model that has met what is not on the test side of a table, or does not say."""
+    return save_tiny_model(folder, card={} if table is None else {SEEN: fingerprints(table)})
+
+
+def test_a_start_that_met_test_lesions_is_refused(table: pd.DataFrame, tmp_path: Path) -> None:
+    begin(table, tmp_path, start(tmp_path, table))  # it learned from the same sides
+    learned = table.assign(
+        split=table["split"].mask(table["diagnosis"].isin(["MEL", "DF"]), "train")
+    )
+    with pytest.raises(InvalidConfig, match="has met 4 of the 16 test lesions"):
+        begin(table, tmp_path / "run", start(tmp_path / "other", learned))
+
+
+def test_what_the_start_had_met_stays_known(table: pd.DataFrame, tmp_path: Path) -> None:
+    elsewhere = table.assign(lesion="elsewhere " + table["lesion"])
+    begin(table, tmp_path, start(tmp_path, elsewhere))
+    card, notes = met_before(tmp_path, None)  # measured later, when nobody names the start again
+    assert seen(elsewhere, {SEEN: fingerprints(table, card)}).equals(elsewhere["split"] != "test")
+    assert notes == ("It started from model tiny-1, which has met none of the test lesions.",)
+    (tmp_path / "run").mkdir()
+    begin(table, tmp_path / "run", unknown := start(tmp_path / "unknown", None))
+    assert "does not say which lesions it met" in met_before(tmp_path / "run", unknown)[1][0]
+    assert met_before(tmp_path / "nothing", None) == (None, ())
