@@ -49,6 +49,21 @@ def test_more_photos_have_a_temperature_of_their_own_and_diagnoses_a_shift() -> 
     np.testing.assert_allclose(calibration.probabilities(logits[1], photos=2), found[1])
 
 
+@pytest.mark.parametrize("outputs", [1, 8])
+def test_confidence_sharpens_what_is_clear_and_keeps_the_order(outputs: int) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (200, outputs))
+    plain, surer = (Calibration(1.3, MIX, confidence=c) for c in (0.0, 0.8))
+    for prior in ("training", "balanced"):
+        before, after = (c.probabilities(logits, prior=prior) for c in (plain, surer))
+        assert np.abs(after - before).max() > 0.03
+        if prior == "balanced" and outputs == 8:
+            assert (before.argmax(axis=1) == after.argmax(axis=1)).all()
+            assert (after.max(axis=1) >= before.max(axis=1)).all()
+    # Unclear cases stay as they are, and how clear one is does not depend on the mix asked for.
+    even = np.zeros((1, outputs))
+    np.testing.assert_allclose(surer.probabilities(even), plain.probabilities(even))
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -57,6 +72,8 @@ def test_more_photos_have_a_temperature_of_their_own_and_diagnoses_a_shift() -> 
         {"by_photos": (1.0, 1.0)},
         {"by_photos": (1.0, 1.0, 0.0)},
         {"shift": (0.0,) * 7},
+        {"confidence": -0.1},
+        {"confidence": float("inf")},
         {"shift": (float("nan"),) * 8},
         {"prior_training": (1.0,)},
         {"prior_training": (0.0, *([1 / 7] * 7))},

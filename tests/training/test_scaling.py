@@ -45,10 +45,23 @@ def test_a_known_shift_and_a_softer_series_are_found() -> None:
     assert losses[0] < losses[1] - 0.05
 
 
+def test_the_sure_get_a_temperature_of_their_own() -> None:
+    truth = Calibration(1.2, MIX, confidence=0.6)
+    cases = answered(truth, 6000)
+    found = fit_scaling(cases, prior_training=MIX)
+    assert found.confidence == pytest.approx(0.6, abs=0.2)
+    assert found.temperature == pytest.approx(1.2, rel=0.15)
+    # A clearer case is never shown as less sure than one that is less clear.
+    other = answered(Calibration(0.5, MIX), 3000)
+    unsure = Scored(other.logits**3 / 30, other.labels, other.lesions)
+    assert fit_scaling(unsure, prior_training=MIX).confidence == pytest.approx(0)
+
+
 def test_a_few_lesions_move_little() -> None:
     found = fit_scaling(answered(Calibration(1.0, MIX), 12), prior_training=MIX)
     assert np.abs(found.shift).max() < 0.7
     assert np.ptp(found.by_photos) < 0.2
+    assert found.confidence < 0.5
 
 
 def test_a_lesion_counts_once_however_many_photos() -> None:
