@@ -234,6 +234,7 @@ door = Door(
     database=serving.database,
     provider=provider,
     logos={file.name: str(file) for file in sorted(LOGO.glob("*.svg"))},
+    behind_proxy=lambda: bool(settings.load().public_url),
     font=next((f"/static/media/{file.name}" for file in FONTS.glob("SourceSansVF-Up*")), ""),
 )
 try:

@@ -65,6 +65,7 @@ def load() -> Settings:
     cannot be understood.
     """
     data_dir = _folder("SKIN_DATA_DIR", ROOT / "var")
+    _refuse_any_proxy()
     return Settings(
         data_dir=data_dir,
         models_dir=_folder("SKIN_MODELS_DIR", ROOT / "assets" / "models"),
@@ -87,6 +88,12 @@ def load() -> Settings:
         max_analysis_seconds=180,
         worker=_text("SKIN_WORKER", "yes").lower() not in {"no", "0", "false"},
     )
+
+
+def _refuse_any_proxy() -> None:
+    """The server reads this variable; with *, every visitor would choose the address they have."""
+    if "*" in _text("FORWARDED_ALLOW_IPS"):
+        raise InvalidSettings("FORWARDED_ALLOW_IPS must name the reverse proxy's address, not *.")
 
 
 def _text(variable: str, default: str = "") -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 import settings
 from records import (
     accounts,
-    audit,
     backup,
+    chain,
     dossier,
     erasure,
     links,
@@ -146,7 +146,7 @@ def _restore(options: argparse.Namespace, given: settings.Settings) -> int:
 
 
 def _verify(options: argparse.Namespace, given: settings.Settings) -> int:
-    copied = _head(options.head) if options.head else None
+    copied = chain.parse(options.head) if options.head else None
     database = _open(given)
     try:
         found = verification.verify(
@@ -158,7 +158,7 @@ def _verify(options: argparse.Namespace, given: settings.Settings) -> int:
         print(problem)
     whole = "Everything is whole" if found.sound else "Not everything is whole"
     print(f"{whole}: {found.files} files checked, {found.unused} not in use.")
-    print(f"Head of the audit log, to be kept elsewhere: {found.head.seq}:{found.head.hash}")
+    print(f"Head of the audit log, to be kept elsewhere: {found.head}")
     return 0 if found.sound else 1
 
 
@@ -203,13 +203,6 @@ def _erase(options: argparse.Namespace, given: settings.Settings) -> int:
         database.close()
     print(erased.sentence)
     return 0
-
-
-def _head(text: str) -> audit.Head:
-    seq, _, digest = text.partition(":")
-    if not seq.isdecimal() or len(digest) != 64:
-        raise RecordError("A head of the audit log is written as NUMBER:HASH.")
-    return audit.Head(int(seq), digest)
 
 
 def create_admin(database: Database, name: str | None) -> None:

@@ -1,8 +1,7 @@
 """The audit log: who did and who looked at what, and when. Append-only and hash-chained.
 
 It holds no patient data: ids, counts, versions and hashes only. Each entry's hash covers the entry
-before it, so a changed, removed or inserted entry breaks the chain; entries cut off at the end are
-found by comparing with a head that was copied off the machine.
+before it; records.chain walks them.
 """
 
 import csv
@@ -63,23 +62,6 @@ class Entry:
     hash: str
 
 
-@dataclass(frozen=True)
-class Head:
-    """The end of the log. Kept elsewhere, it proves later that nothing was cut off."""
-
-    seq: int
-    hash: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the log is whole; `sentence` says so, or where it is not."""
-
-    sound: bool
-    entries: int
-    sentence: str
-
-
 def append(
     session: Session,
     *,
@@ -112,9 +94,30 @@ def append(
         detail=values,
         previous=last.hash if last else START,
     )
-    row.hash = _hash(row)
+    row.hash = digest(row)
     session.add(row)
     session.flush()
+
+
+def note(
+    database: Database,
+    *,
+    actor: Actor,
+    kind: str,
+    object_id: str = "",
+    detail: Detail | None = None,
+) -> None:
+    """Notes a deed whose other traces lie outside the database, in a transaction of its own."""
+    actor.require(CLINICIAN, ADMIN)
+    with database.write() as session:
+        append(
+            session,
+            at=database.now(),
+            account_id=actor.account_id,
+            kind=kind,
+            object_id=object_id,
+            detail=detail,
+        )
 
 
 def looked(database: Database, *, actor: Actor, kind: str, object_id: str) -> None:
@@ -201,39 +204,6 @@ def kinds(database: Database, *, actor: Actor) -> list[str]:
         return list(session.scalars(select(AuditRow.kind).distinct().order_by(AuditRow.kind)))
 
 
-def head(database: Database) -> Head:
-    """The end of the log, to be copied off the machine; seq 0 while nothing has happened."""
-    with database.read() as session:
-        last = session.execute(
-            select(AuditRow.seq, AuditRow.hash).order_by(AuditRow.seq.desc()).limit(1)
-        ).first()
-    return Head(last.seq, last.hash) if last else Head(0, START)
-
-
-def verify(database: Database, *, copied: Head | None = None) -> Verdict:
-    """Walks the whole chain; with a head copied earlier, also looks whether it is still in it."""
-    previous, count, restored = START, 0, ""
-    found = copied is None or copied == Head(0, START)
-    with database.read() as session:
-        rows = session.scalars(select(AuditRow).order_by(AuditRow.seq)).yield_per(1000)
-        for row in rows:
-            count += 1
-            if row.seq != count or row.previous != previous or row.hash != _hash(row):
-                return Verdict(False, count, f"The audit log was changed at entry {count}.")
-            previous = row.hash
-            found = found or copied == Head(row.seq, row.hash)
-            if row.kind == RESTORED:
-                restored = f" A backup was restored (entry {count}); what was there is put aside."
-    if not found and copied:
-        return Verdict(
-            False,
-            count,
-            f"The audit log has lost entries: entry {copied.seq} of the copied head is not in it."
-            + restored,
-        )
-    return Verdict(True, count, f"The audit log is whole: {count} entries.")
-
-
 def to_csv(rows: Iterable[Entry], *, names: Mapping[str, str] | None = None) -> str:
     """Entries as CSV; `names` gives accounts their names. No cell can run as a formula."""
     file = io.StringIO()
@@ -252,7 +222,8 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _hash(row: AuditRow) -> str:
+def digest(row: AuditRow) -> str:
+    """An entry's hash: over all that it says, and over the hash of the entry before."""
     content = (
         row.seq,
         row.at.astimezone(datetime.UTC).isoformat(timespec="microseconds"),

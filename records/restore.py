@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, inspect, select
 
-from records import audit, deletion, snapshot, swap
+from records import audit, chain, deletion, snapshot, swap
 from records.actors import ADMIN, Actor
 from records.backup import ERASED, Place, Progress, open_place
 from records.database import Database, connect, file_of, translated
@@ -82,7 +82,7 @@ def restore(
     made_at, revision = snapshot.header(data)
     if revision not in revisions():
         raise DatabaseNewer
-    erased, log_before = _now(url)
+    erased, log_before = _now(url, actor)
     erased |= {*store.list(ERASED), *place.files.list(ERASED)}
     # An empty database of a server's, as for a move to it, is filled where it is.
     in_place = file_of(url) is None and _is_empty(url)
@@ -143,14 +143,13 @@ def _has_rows(connection: Connection) -> bool:
     return any(connection.scalar(select(func.count()).select_from(table)) for table in tables)
 
 
-def _now(url: str) -> tuple[set[str], str]:
+def _now(url: str, actor: Actor) -> tuple[set[str], str]:
     """Who was erased, and the head of the log, of the database that is there, if it can be read."""
     database = connect(url, patience=2)
     try:
         with database.read() as session:
             erased = set(session.scalars(select(ErasureRow.patient_id)))
-        head = audit.head(database)
-        return erased, f"{head.seq}:{head.hash}"
+        return erased, str(chain.head(database, actor=actor))
     except RecordError:  # it is lost, which is why a backup is restored
         return set(), ""
     finally:

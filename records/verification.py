@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from records import audit
+from records import chain
 from records.actors import ADMIN, Actor
-from records.audit import Head
 from records.backup import Progress
+from records.chain import Head
 from records.database import Database
 from records.photos import PhotoUnusable, read_blob
 from records.store import Store
@@ -58,10 +58,10 @@ def verify(
         except PhotoUnusable as error:
             problems.append(f"{sha256[:12]}: {error}")
     unused = len(set(store.names()) - set(wanted))
-    verdict = audit.verify(database, copied=copied)
+    verdict = chain.verify(database, actor=actor, copied=copied)
     if not verdict.sound:
         problems.append(verdict.sentence)
-    return Findings(tuple(problems), len(wanted), unused, audit.head(database))
+    return Findings(tuple(problems), len(wanted), unused, chain.head(database, actor=actor))
 
 
 def _database(database: Database) -> Iterable[str]:

@@ -18,7 +18,8 @@ class _Tries:
 class Delays:
     """Remembers failures by a key; after `free` of them each further one doubles the delay.
 
-    In memory and bounded, so that nobody can fill it; a restart forgets it.
+    In memory and bounded, so that nobody can fill it. A restart forgets it, which nobody without an
+    account can bring about; it would give five free tries, where rows would cost a write for each.
     """
 
     def __init__(

@@ -34,6 +34,9 @@ Work = Callable[[Request, Form], Response]
 class Door:
     """What the routes need: the records, the clinic's own sign-in if there is one, the logos.
 
+    `behind_proxy` says whether a reverse proxy was declared, whose word for a visitor's address
+    counts.
+
     A clinic shares one address, so that an address may fail more often than a name.
     """
 
@@ -41,6 +44,7 @@ class Door:
     provider: Callable[[], Provider | None]
     logos: Mapping[str, str]
     font: str
+    behind_proxy: Callable[[], bool] = lambda: False
     names: Delays = field(default_factory=lambda: Delays(free=5, longest=300.0))
     addresses: Delays = field(default_factory=lambda: Delays(free=20, longest=300.0))
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
@@ -80,7 +84,7 @@ def sign_in_form(door: Door, request: Request, form: Form) -> Response:
 
 def sign_in(door: Door, request: Request, form: Form) -> Response:
     """Looks at name and password, later and later after failed tries."""
-    name, address = form.get("name", "").strip(), _address(request)
+    name, address = form.get("name", "").strip(), _address(door, request)
     key = name.casefold()
     wait = max(door.names.wait(key), door.addresses.wait(address))
     if wait:
@@ -336,7 +340,14 @@ def _equal(form: Form) -> None:
         raise InvalidRecord({"again": UNEQUAL})
 
 
-def _address(request: Request) -> str:
+def _address(door: Door, request: Request) -> str:
+    """Whose failed tries are counted together.
+
+    Uvicorn puts what X-Forwarded-For says in the place of the address for whoever connects from
+    this machine. Where no proxy was declared, that is anybody's word and one visitor's for all.
+    """
+    if "x-forwarded-for" in request.headers and not door.behind_proxy():
+        return "forwarded"
     return request.client.host if request.client else ""
 
 

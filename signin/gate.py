@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import anyio
 from anyio import to_thread
@@ -67,7 +67,9 @@ class Gate:
             await _send_to_sign_in(scope, receive, send)
             return
         MutableHeaders(scope=scope)[sessions.HEADER] = session
-        if scope["type"] == "websocket":
+        if scope["type"] == "websocket" and is_foreign(Headers(scope=scope)):
+            await _say("This page belongs to another address.", 403, scope, receive, send)
+        elif scope["type"] == "websocket":
             await self.app(scope, self._watched(session, receive), send)
         elif scope["path"].startswith(UPLOADS) and scope["method"] == "PUT":
             await self.quota.pass_on(self.app, session, scope, receive, send)
@@ -111,6 +113,16 @@ class Gate:
 def is_open(path: str) -> bool:
     """Whether a path is handed out to anybody."""
     return path in OPEN or (path.startswith(OPEN_BELOW) and ".." not in path)
+
+
+def is_foreign(headers: Headers) -> bool:
+    """Whether a page of another address opens a websocket; browsers do not prevent that.
+
+    Streamlit would refuse it as well, but not before it has asked a server elsewhere for its own
+    public address.
+    """
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
 async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:

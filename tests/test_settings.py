@@ -40,6 +40,10 @@ def test_the_records_lie_in_the_data_folder_by_default(
 
 
 def test_a_proxy_must_speak_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.1, *")
+    with pytest.raises(settings.InvalidSettings, match="not \\*"):
+        settings.load()
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS")
     monkeypatch.setenv("SKIN_PUBLIC_URL", "https://dermtrace.clinic.example/")
     assert settings.load().public_url == "https://dermtrace.clinic.example"
     for wrong in ("http://clinic.example", "clinic.example", "https://", "https://a.example/b"):

@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from pages.components.frame import guard, serving
-from records import accounts, audit
+from records import accounts, audit, chain
 from records.actors import ADMIN, Actor
 from records.audit import Entry
+from records.errors import RecordError
 from skinmodel.export import long_date
 
 PER_PAGE = 100
@@ -23,18 +24,15 @@ def page(actor: Actor) -> None:
     wanted = choose(actor, names)
     audit.looked(serving.database(), actor=actor, kind="audit log viewed", object_id="")
     entries = audit.entries(serving.database(), actor=actor, limit=PER_PAGE + 1, **wanted)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.download_button(
-            "Export as CSV",
-            lambda: export(actor, names, wanted),
-            f"dermtrace-audit-{datetime.date.today()}.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        check = st.button("Check the log", help="Walks the chain of hashes from the first entry.")
-    if check:
-        verify()
+    st.download_button(
+        "Export as CSV",
+        lambda: export(actor, names, wanted),
+        f"dermtrace-audit-{datetime.date.today()}.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    whole(actor)
     table(entries[:PER_PAGE], names)
     if len(entries) > PER_PAGE:
         st.caption(f"The newest {PER_PAGE} are shown. Narrow the days, or export them all.")
@@ -109,18 +107,33 @@ def who(account_id: str, names: dict[str, str]) -> str:
     return names.get(account_id, account_id.capitalize())
 
 
-def verify() -> None:
-    """Walks the chain and says what it found, with the head that can be kept elsewhere."""
-    verdict = audit.verify(serving.database())
-    if not verdict.sound:
-        st.error(verdict.sentence)
-        return
-    head = audit.head(serving.database())
-    st.info(
-        f"{verdict.sentence} Keep this line away from the server; it proves later that nothing was"
-        " cut off:"
-    )
-    st.code(f"{head.seq} {head.hash}", language=None, wrap_lines=True)
+def whole(actor: Actor) -> None:
+    """The head of the log to keep elsewhere, and the check of the chain against one kept before."""
+    with st.expander("Was anything changed or cut off?"), st.container(width=760):
+        st.write(
+            "Each entry covers the one before it, so a changed entry is noticed. Entries cut off at"
+            " the end are noticed by whoever kept the log's head: copy it now and then to a place"
+            " away from the server."
+        )
+        st.caption("Head of the log now")
+        st.code(str(chain.head(serving.database(), actor=actor)), language=None, wrap_lines=True)
+        kept = st.text_input(
+            "A head that was kept elsewhere (optional)",
+            placeholder="Number:hash",
+            max_chars=200,
+            key="kept-head",
+            autocomplete="off",
+        )
+        if not st.button("Check the log"):
+            return
+        try:
+            copied = chain.parse(kept) if kept.strip() else None
+        except RecordError as error:
+            st.warning(f"{error} Copy the whole line.")
+            return
+        verdict = chain.verify(serving.database(), actor=actor, copied=copied)
+        say = st.info if verdict.sound else st.error
+        say(verdict.sentence)
 
 
 def export(actor: Actor, names: dict[str, str], wanted: dict[str, Any]) -> bytes:

@@ -146,7 +146,7 @@ def check(actor: Actor) -> None:
             whole = "Everything is whole" if findings.sound else "Not everything is whole"
             st.info(f"{whole}: {count(findings.files, 'file')} checked.")
             st.caption("Head of the audit log. Kept elsewhere, it proves that nothing was cut off:")
-            st.code(f"{findings.head.seq}:{findings.head.hash}", language=None, wrap_lines=True)
+            st.code(str(findings.head), language=None, wrap_lines=True)
 
 
 def earlier(actor: Actor) -> None:

@@ -72,30 +72,18 @@ def store(actor: Actor, shares: list[float]) -> None:
     except InvalidCaseMix as error:
         st.error(str(error))
         return
+    shown = {code: f"{100 * share:.1f}" for code, share in mix.to_dict().items()}
+    audit.note(serving.database(), actor=actor, kind="case mix set", detail=shown)
     serving.set_case_mix(mix)
-    note(actor, "case mix set", {code: f"{100 * s:.1f}" for code, s in mix.to_dict().items()})
     st.rerun()
 
 
 def forget(actor: Actor) -> None:
     """The way back to the training mix."""
     if st.button("Go back to the training mix"):
+        audit.note(serving.database(), actor=actor, kind="case mix forgotten")
         serving.set_case_mix(None)
-        note(actor, "case mix forgotten", {})
         st.rerun()
-
-
-def note(actor: Actor, kind: str, detail: dict[str, str]) -> None:
-    """Writes it into the audit log."""
-    database = serving.database()
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=kind,
-            detail=dict(detail),
-        )
 
 
 person = guard.require(ADMIN)

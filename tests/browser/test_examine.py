@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from skinmodel.drawn import draw_lesion
 from skinmodel.export import long_date
@@ -236,6 +236,22 @@ def test_on_a_phone_the_photo_comes_first(page: Page, width: int) -> None:
         place and place["x"] >= 0 and place["x"] + place["width"] <= width for place in places
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_file_for_which_there_is_no_room_is_named(page: Page) -> None:
+    def turn_away(route: Route) -> None:
+        if b"second.jpg" in (route.request.post_data_buffer or b""):
+            route.fulfill(status=413, body="Too many files at once.")
+        else:
+            route.continue_()
+
+    page.route("**/_stcore/upload_file/**", turn_away)
+    give(page, photo("second.jpg", 4))
+    expect(page.get_by_text("second.jpg: There was no room for it")).to_be_visible()
+    expect(page.get_by_text("413")).to_have_count(0)
+    give(page, photo("first.jpg", 3), photo("second.jpg", 4))
+    answered(page)
+    expect(page.locator(".warnings")).to_contain_text("This result is from 1 of")
 
 
 def test_a_file_too_large_to_arrive_is_named(page: Page, tmp_path) -> None:

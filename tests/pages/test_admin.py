@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import guard, serving
-from records import accounts, audit, links, passwords, sessions
+from records import accounts, audit, chain, links, passwords, sessions
 from records.actors import ADMIN, CLINICIAN, CONSOLE, ROLES
 from records.database import Database
 from records.sessions import SignedIn
@@ -112,8 +112,17 @@ def test_the_audit_log_is_filtered_and_checked(database: Database, anna: SignedI
     assert page.info[0].value == "No entry matches."
     press(page, "Check the log")
     assert "The audit log is whole" in page.info[0].value
-    head = audit.head(database)
-    assert page.code[0].value == f"{head.seq} {head.hash}"
+    head = page.code[0].value
+    assert head == str(chain.head(database, actor=CONSOLE))
+    for kept, said in (
+        (f" {head} ", f"entry {head.partition(':')[0]} of the copied head is in it"),
+        (f"9999:{'a' * 64}", "The audit log has lost entries"),
+        (head[:30], "is written as NUMBER:HASH"),
+    ):
+        page.text_input(key="kept-head").input(kept).run()
+        press(page, "Check the log")
+        told = [*page.info, *page.error, *page.warning]
+        assert said in " ".join(element.value for element in told)
 
 
 def test_the_export_runs_no_formula_and_is_itself_recorded(

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, text
 from records import (
     audit,
     backup,
+    chain,
     deletion,
     dossier,
     erasure,
@@ -256,10 +257,10 @@ def test_what_is_there_is_put_aside_until_somebody_is_erased(
     backup.make(clinic.database, clinic.store, actor=OFFICE, to=to)
     before = everything(clinic.database)
     later = clinic.patient("4713")
-    head = audit.head(clinic.database)
+    head = chain.head(clinic.database, actor=OFFICE)
     done = restore.restore(address(clinic), clinic.store, actor=OFFICE, source=to)
     assert done.put_aside and everything(clinic.database) == before
-    verdict = audit.verify(clinic.database, copied=head)
+    verdict = chain.verify(clinic.database, actor=OFFICE, copied=head)
     assert not verdict.sound and "A backup was restored" in verdict.sentence
     (entry,) = audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)
     assert entry.detail["log before"] == f"{head.seq}:{head.hash}"

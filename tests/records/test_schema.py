@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text as sql
 
-from records import audit, schema, search
+from records import chain, schema, search
 from records.database import Base, Database, connect, file_of
 from records.errors import (
     Busy,
@@ -25,7 +25,7 @@ from records.errors import (
     Unavailable,
 )
 from records.schema import open_database
-from tests.records.clinic import CLINIC, Clinic
+from tests.records.clinic import CLINIC, OFFICE, Clinic
 from tests.records.test_audit import write
 
 
@@ -77,7 +77,7 @@ def test_many_that_start_at_once_make_one_database(tmp_path: Path) -> None:
         thread.join()
     assert failed == []
     database = open_database(url)
-    assert audit.verify(database).entries == 6
+    assert chain.verify(database, actor=OFFICE).entries == 6
     database.close()
 
 
@@ -101,7 +101,7 @@ def test_a_database_lost_while_open_is_noticed(sqlite_url: str, tmp_path: Path) 
     os.replace(copy, path)
     write(database, 1)  # the file that was put back, not the one that was lost
     database.close()
-    assert audit.head(connect(sqlite_url)).seq == 1
+    assert chain.head(connect(sqlite_url), actor=OFFICE).seq == 1
 
 
 def damage_empty(path: Path) -> None:
@@ -183,13 +183,13 @@ def test_an_older_database_is_migrated_after_a_backup(sqlite_url: str) -> None:
     if schema.revisions() == ["0001"]:
         pytest.skip("there is one version of the database so far")
     database = open_database(sqlite_url)
-    assert audit.verify(database).entries == 1
+    assert chain.verify(database, actor=OFFICE).entries == 1
     with database.read() as session:
         version = session.scalar(sql("SELECT version_num FROM alembic_version"))
     assert version == schema.revisions()[-1]
     database.close()
     backup = connect(f"{sqlite_url}.before-0001")
-    assert audit.head(backup).seq == 1
+    assert chain.head(backup, actor=OFFICE).seq == 1
     backup.close()
 
 
@@ -251,7 +251,7 @@ def test_a_database_locked_for_too_long_is_said(sqlite_url: str) -> None:
     with pytest.raises(Busy, match="Nothing was saved"):
         write(database, 1)
     other.close()
-    assert audit.head(database).seq == 0
+    assert chain.head(database, actor=OFFICE).seq == 0
     database.close()
 
 
@@ -268,7 +268,7 @@ def test_a_full_disk_saves_nothing_and_loses_nothing(empty_file: Path, small_dis
         write(database, 1)
     filler.unlink()
     write(database, 1)
-    assert audit.verify(database).entries == 3
+    assert chain.verify(database, actor=OFFICE).entries == 3
     database.close()
 
 

@@ -4,18 +4,23 @@ import asyncio
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
 import pytest
 from argon2 import PasswordHasher
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from records import accounts, audit, links, passwords, sessions
 from records.accounts import Account
 from records.actors import ADMIN, CONSOLE
 from records.database import Database
 from signin import cookies
+from signin.delays import Delays
+from signin.door import routes
 from signin.onward import onward
 from tests.signin.conftest import HERE, Clock, House
 from tests.signing import add, admit
@@ -146,6 +151,26 @@ def test_many_names_from_one_address_wait_too(house: House, anna: Account) -> No
     client = house.client()
     codes = [sign_in(client, name=f"guess {number}") for number in range(22)]
     assert codes == [401] * 20 + [429] * 2
+
+
+def test_nobody_gets_more_tries_by_naming_other_addresses(house: House, anna: Account) -> None:
+    client = house.client()
+    codes = []
+    for number in range(22):
+        client.headers["X-Forwarded-For"] = f"10.0.0.{number}"
+        codes.append(sign_in(client, name=f"guess {number}"))
+    assert codes == [401] * 20 + [429] * 2
+
+
+def test_behind_a_declared_proxy_each_visitor_has_an_address(house: House, anna: Account) -> None:
+    door = replace(house.door, behind_proxy=lambda: True, addresses=Delays(free=1, longest=300.0))
+    app = ProxyHeadersMiddleware(Starlette(routes=routes(door)), trusted_hosts="testclient")
+    client = TestClient(app, base_url=HERE, follow_redirects=False)
+    codes = []
+    for place in ("10.0.0.1", "10.0.0.2", "10.0.0.1"):
+        client.headers["X-Forwarded-For"] = place
+        codes.append(sign_in(client, name=f"guess {place} {len(codes)}"))
+    assert codes == [401, 401, 429]
 
 
 def test_tries_at_the_same_moment_are_all_counted(house: House, anna: Account) -> None:

@@ -111,6 +111,23 @@ def test_a_websocket_needs_a_session(house: House, database: Database) -> None:
         assert socket.receive_bytes() == b"a click"
 
 
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8502", "https://evil.example", "null"])
+def test_another_sites_page_opens_no_websocket(
+    house: House, database: Database, origin: str
+) -> None:
+    client = house.client(admit(database))
+    headers = {"Host": "127.0.0.1"}
+    with client.websocket_connect(
+        "/_stcore/stream", headers=headers | {"Origin": "http://127.0.0.1"}
+    ):
+        pass
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/_stcore/stream", headers=headers | {"Origin": origin}),
+    ):
+        pass
+
+
 def test_after_the_end_every_click_only_runs_the_page_again(
     house: House, database: Database
 ) -> None:

@@ -58,8 +58,9 @@ def receive(
     `limit` counts photos; no photo is larger than `max_bytes`, no ZIP than `max_archive`, and all
     new photos together than `most`. Photos `of_one_lesion` may not name different patients.
     """
-    for name, size in oversize.names(photo=max_bytes, archive=max_archive):
-        tray.refuse(display_name(name), f"This file is larger than {size >> 20} MB.")
+    lost = oversize.lost(photo=max_bytes, archive=max_archive)
+    for one in lost:
+        tray.refuse(display_name(one.name), one.reason)
     files = st.file_uploader(
         label,
         accept_multiple_files=True,
@@ -76,6 +77,9 @@ def receive(
             max_upload_size=max_archive >> 20,
         )
     if not files:
+        if any(one.over for one in lost):  # the uploader would go on showing a bare number
+            tray.uploader += 1
+            st.rerun()
         return
     new = [one for one in _incoming(tray, files, max_bytes) if one.mark not in tray.seen]
     if new:

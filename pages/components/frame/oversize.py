@@ -1,11 +1,26 @@
-"""Files too large to arrive: the browser turns them away, and the server hears only from here."""
+"""Files that did not arrive: the browser knows of them, and the server hears only from here."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from pages.components.frame import browser
+from pages.components.frame import browser, serving
+
+NO_ROOM = 413  # signin.quota's answer
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A file that did not arrive, its name as given, and why.
+
+    `over` tells that it was sent and turned away, and that nothing else is on its way.
+    """
+
+    name: str
+    reason: str
+    over: bool = False
 
 
 @st.cache_resource(show_spinner=False)
@@ -13,8 +28,29 @@ def _component() -> Callable[..., Any]:
     return browser.component(__file__)
 
 
-def names(*, photo: int, archive: int) -> tuple[tuple[str, int], ...]:
-    """(name as given, limit in bytes) of the files above it that were just dropped or chosen."""
-    limits = {"limit": photo, "archive": archive}
-    found = _component()(key="oversize", data=limits, on_names_change=lambda: None)
-    return tuple((str(name), int(limit)) for name, limit in found.names or ())
+def lost(*, photo: int, archive: int) -> tuple[Lost, ...]:
+    """The files among those just dropped or chosen that will not arrive; limits are in bytes."""
+    found = _component()(
+        key="oversize",
+        data={"limit": photo, "archive": archive},
+        on_names_change=lambda: None,
+        on_refused_change=lambda: None,
+    )
+    large = (
+        Lost(str(name), f"This file is larger than {int(limit) >> 20} MB.")
+        for name, limit in found.names or ()
+    )
+    refused = (
+        Lost(str(name), _why(int(status)), over=True) for name, status in found.refused or ()
+    )
+    return (*large, *refused)
+
+
+def _why(status: int) -> str:
+    if status == NO_ROOM:
+        room = serving.limits().max_session_bytes >> 20
+        return (
+            f"There was no room for it: up to {room:,} MB of one person's files are held at a time."
+            " Take those that arrived first, or load the page again; then add it again."
+        )
+    return "It could not be sent to the server. Please try again."

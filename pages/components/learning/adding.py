@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import settings
-from pages.components.frame import guard, serving
+from pages.components.frame import guard, oversize, serving
+from pages.components.frame.words import markdown
 from pages.components.learning import intakes, templates
 from records import cases, preferences
 from records.actors import ADMIN
@@ -66,6 +67,8 @@ def _entries(folder: Path) -> Sequence[Path]:
 def upload() -> None:
     """A ZIP from the browser."""
     most = serving.limits().max_dataset_bytes
+    for one in oversize.lost(photo=most, archive=most):
+        st.warning(markdown(f"{display_name(one.name)}: {one.reason}"))
     file = st.file_uploader(
         "ZIP in ISIC 2019's layout", type="zip", max_upload_size=most >> 20, key="dataset-zip"
     )

@@ -108,16 +108,7 @@ def _button(
 
 def note(actor: Actor, kind: str, data_set: str, **detail: int | str) -> None:
     """Writes into the audit log what was done with a data set."""
-    database = serving.database()
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=kind,
-            object_id=data_set,
-            detail=dict(detail),
-        )
+    audit.note(serving.database(), actor=actor, kind=kind, object_id=data_set, detail=detail)
 
 
 def _amount(number: int, unit: str) -> str:

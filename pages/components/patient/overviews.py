@@ -63,8 +63,8 @@ def enlarge(one: Overview) -> None:
 def add(patient: Patient) -> None:
     """Photos, their day and what they show."""
     actor, most = guard.require(CLINICIAN).actor, serving.limits().max_upload_bytes
-    for name, size in oversize.names(photo=most, archive=most):
-        st.warning(f"{markdown(display_name(name))}: this file is larger than {size >> 20} MB.")
+    for one in oversize.lost(photo=most, archive=most):
+        st.warning(markdown(f"{display_name(one.name)}: {one.reason}"))
     files = st.file_uploader(
         "Photos of a body region: JPEG, PNG or WebP",
         accept_multiple_files=True,

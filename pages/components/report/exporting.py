@@ -116,15 +116,8 @@ def _dicoms(actor: Actor, lesion_id: str, progress: Progress) -> File:
                 problems.append(f"Photo {place + 1} is not in the file. {error}")
     if len(problems) == len(every):
         raise RecordError(" ".join(problems))
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="lesion exported",
-            object_id=lesion_id,
-            detail={"as": "dicom", "photos": len(every) - len(problems)},
-        )
+    detail = {"as": "dicom", "photos": len(every) - len(problems)}
+    audit.note(database, actor=actor, kind="lesion exported", object_id=lesion_id, detail=detail)
     return File("dicom", file.getvalue(), tuple(problems))
 
 
