@@ -17,6 +17,7 @@ from skinmodel.diagnoses import DIAGNOSES
 from skinmodel.export import long_date
 from skinmodel.inferno import colour_table
 from training.evaluate import COMPARED
+from training.metrics import wilson
 from training.report import svg
 from training.report.evaluation import Evaluation
 from training.report.mistakes import pictures
@@ -58,7 +59,9 @@ def render(result: Evaluation) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"sentence": _sentence, "percent": _percent, "day": _day}
+    environment.filters |= {
+        "sentence": _sentence, "percent": _percent, "day": _day, "sizes": _sizes,
+    }  # fmt: skip
     return environment.get_template("page.html").render(
         numbers
         | {
@@ -142,10 +145,16 @@ def _recall(curve: dict[str, Any] | None, name: str) -> Markup:
 
 def _reliable(values: dict[str, Any], title: str) -> Markup:
     bins = [(confidence, right) for confidence, right, _ in values["bins"]]
+    alone = values["lesions"] / values["cases"]  # photos of one lesion are right together
+    bars = ""
+    for confidence, right, count in values["bins"]:
+        _, low, high = wilson(right, max(1, round(count * alone))) or (right, right, right)
+        bars += svg.line([(confidence, low), (confidence, high)], "whisk")
     titles = [
         f"shown {100 * c:.0f} %, right {100 * r:.0f} %, {n:g} cases" for c, r, n in values["bins"]
     ]
-    body = svg.line([(0, 0), (1, 1)], "chance") + svg.line(bins, "curve") + svg.dots(bins, titles)
+    body = svg.line([(0, 0), (1, 1)], "chance") + bars + svg.line(bins, "curve")
+    body += svg.dots(bins, titles)
     label = f"Reliability diagram, {title}"
     return Markup(svg.square(body, x="probability shown", y="share right", label=label))
 
@@ -179,7 +188,7 @@ def _noticed(groups: list[dict[str, Any]]) -> list[str]:
             how = "lower" if apart[0] < 0 else "higher"
             found.append(
                 f"{row['kind']} {row['group']}: AUROC, malignant or not, {abs(apart[0]):.3f} {how} "
-                f"than for the other photos ({apart[1]:.3f} to {apart[2]:.3f})."
+                f"than for the other photos ({_number(apart[1], 3)} to {_number(apart[2], 3)})."
             )
     return found
 
@@ -207,6 +216,12 @@ def _number(value: float | None, digits: int) -> str:
 
 def _percent(share: float) -> str:
     return "under 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
+
+
+def _sizes(counts: Sequence[int]) -> str:
+    """How many sets hold one diagnosis, two, and so on."""
+    some = [f"{count:,} hold {size}" for size, count in enumerate(counts, start=1) if count]
+    return f"By size: {', '.join(some)}."
 
 
 def _day(text: str) -> str:
