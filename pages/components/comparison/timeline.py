@@ -55,7 +55,12 @@ def _diagnoses(assessments: Sequence[Assessment], happened: list[Event], theme: 
     st.markdown("**Probabilities, each visit alone**")
     newest = next((one for one in reversed(assessments) if _charted(one)), None)
     if newest is None:
-        st.write("No assessment of several dated visits yet.")
+        withheld = any(not one.result.more.get("assessed", True) for one in assessments)
+        st.write(
+            "The assessment was withheld, and has no probabilities to show."
+            if withheld
+            else "No assessment of several dated visits yet."
+        )
         return
     result = newest.result
     days = [day for day, _ in keeping.days(result) if day]
