@@ -24,7 +24,7 @@ def page(actor: Actor) -> None:
     st.title("Accounts", anchor=False)
     add(actor)
     everyone = accounts.everyone(serving.database(), actor=actor)
-    st.subheader(count(len(everyone), "account"), anchor=False)
+    st.header(count(len(everyone), "account"), anchor=False)
     for account in everyone:
         one(actor, account)
 

@@ -80,7 +80,7 @@ def _make(ours: upkeep.Upkeep, actor: Actor) -> None:
 
 def schedule(actor: Actor) -> None:
     """How often a backup is made by itself."""
-    st.subheader("Schedule", anchor=False)
+    st.header("Schedule", anchor=False)
     now = int(preferences.get(serving.database(), actor=actor, name=BACKUP_HOURS))
     choices = SCHEDULES if now in SCHEDULES else {now: f"Every {now} hours"} | SCHEDULES
 
@@ -107,7 +107,7 @@ def schedule(actor: Actor) -> None:
 
 def check(actor: Actor) -> None:
     """Whether the backup could be restored, and whether the records themselves are whole."""
-    st.subheader("Check", anchor=False)
+    st.header("Check", anchor=False)
     st.write(
         "A rehearsal restores the newest backup to one side and opens each of its files. The check"
         " of the records walks every photo and the audit log. Neither changes anything."
@@ -154,11 +154,11 @@ def earlier(actor: Actor) -> None:
     found = backup.history(serving.database(), actor=actor)
     if not found:
         return
-    st.subheader("Tried last", anchor=False)
+    st.header("Tried last", anchor=False)
     st.dataframe(
         {
             "When": [_moment(one) for one in found],
-            "": ["Complete" if one.ok else "Failed" for one in found],
+            "Result": ["Complete" if one.ok else "Failed" for one in found],
             "What": [one.sentence for one in found],
         },
         hide_index=True,

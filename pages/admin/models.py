@@ -75,7 +75,7 @@ def versions(models: Registry, active: Path, past: list[Promotion]) -> None:
     measures.table(
         {
             "Version": [name for name, _ in rows],
-            "": [
+            "Use": [
                 "In use" if name == active.name else "Used before" if name in used else "Candidate"
                 for name, _ in rows
             ],

@@ -42,10 +42,10 @@ def find() -> None:
             forms.patient()
     if text.strip():
         found = search.patients(serving.database(), actor=actor, text=text)
-        st.subheader("Found" if found else "No patient matches", anchor=False)
+        st.header("Found" if found else "No patient matches", anchor=False)
         rows(found)
     elif opened := search.recent(serving.database(), actor=actor):
-        st.subheader("Opened last", anchor=False)
+        st.header("Opened last", anchor=False)
         rows(opened)
     else:
         st.write(

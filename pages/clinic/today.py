@@ -68,7 +68,7 @@ def take_in(morning: Batch) -> None:
 def waiting_photos(morning: Batch) -> None:
     """The photos that belong to no lesion yet; those of one lesion are picked together."""
     items = morning.tray.items
-    st.subheader(f"{count(len(items), 'photo')} without a lesion", anchor=False)
+    st.header(f"{count(len(items), 'photo')} without a lesion", anchor=False)
     st.caption("Pick the photos of one lesion, then choose that lesion.")
     with st.container(horizontal=True, gap="small"):
         for place, item in enumerate(items):
@@ -104,7 +104,7 @@ def picked(morning: Batch) -> list[int]:
 def choose_lesion(actor: Actor, morning: Batch) -> None:
     """One patient's lesions, each by its last photo: a click gives it the picked photos."""
     if morning.patient_id is None:
-        st.subheader("Whose are they?", anchor=False)
+        st.header("Whose are they?", anchor=False)
         if whose := moving.choose("Patient"):
             morning.patient_id = whose.id
             st.rerun()
@@ -165,7 +165,7 @@ def assigned(actor: Actor, morning: Batch) -> None:
     """The lesions with their new photos, and the one button that analyses and saves them."""
     if against := st.session_state.pop("batch-refused", ""):
         st.warning(f"Not given to that lesion. {markdown(against)}")
-    st.subheader(count(len(morning.cases), "lesion"), anchor=False)
+    st.header(count(len(morning.cases), "lesion"), anchor=False)
     for lesion_id, case in morning.cases.items():
         with st.container(border=True):
             one(morning, lesion_id, case)

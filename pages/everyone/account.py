@@ -26,7 +26,7 @@ def sign_out(person: SignedIn) -> None:
 
 def change_password(person: SignedIn) -> None:
     """Takes the present password and a new one."""
-    st.subheader("Change the password", anchor=False)
+    st.header("Change the password", anchor=False)
     with st.form("password", clear_on_submit=True, border=False, width=400):
         old = st.text_input("Present password", type="password", autocomplete="current-password")
         new = st.text_input(

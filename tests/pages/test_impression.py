@@ -35,7 +35,7 @@ def test_nothing_of_the_result_is_seen_before_the_impression(asking: SignedIn) -
     if not page.radio:
         press(page, "Analyse 1 photo")
     assert shown(page) is None
-    assert "Your impression first" in [one.value for one in page.subheader]
+    assert "Your impression first" in [one.value for one in page.header]
     record = next(b for b in page.button if b.label.startswith("Record, and analyse"))
     assert record.disabled
     choose(page, "BKL")

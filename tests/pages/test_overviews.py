@@ -20,11 +20,11 @@ MARCH = datetime.date(2025, 3, 12)
 def test_overview_photos_are_shown_with_day_and_words(person: SignedIn) -> None:
     patient = add_lesion(person).patient
     page = open_page("lesion", patient=patient.id)
-    assert "0 overview photos" in [one.value for one in page.subheader]
+    assert "0 overview photos" in [one.value for one in page.header]
     photo = NewOverview(jpeg(3), "back.jpg", "", MARCH, "Back")
     keep(person.actor, patient, photo, although=False, save_key=KEY)
     page = open_page("lesion", patient=patient.id)
-    assert "1 overview photo" in [one.value for one in page.subheader]
+    assert "1 overview photo" in [one.value for one in page.header]
     assert any(one.value == "**12 Mar 2025**  \nBack" for one in page.caption)
     assert not press(page, "Enlarge").exception
 

@@ -36,18 +36,18 @@ def test_two_clicks_give_a_photo_to_a_known_lesion_and_one_saves_all(
     known, other = add_lesion(person), add_lesion(person, "4712")
     save(person, *examined(jpeg(1, MARCH)), known)
     page = upload(open_page("today"), *((f"{seed}.jpg", jpeg(seed)) for seed in range(2, 6)))
-    assert "4 photos without a lesion" in [one.value for one in page.subheader]
+    assert "4 photos without a lesion" in [one.value for one in page.header]
     choose(page, known.patient.id)
     give(page, known.lesion.id)  # the first photo is picked already
     press(page, "Another patient")
     choose(page, other.patient.id)
     page.checkbox[1].check().run()
     give(page, other.lesion.id)
-    assert not page.exception and "2 lesions" in [one.value for one in page.subheader]
+    assert not page.exception and "2 lesions" in [one.value for one in page.header]
     press(page, "Analyse and save 2 lesions")
     assert not page.exception and "Malignant in total" in says(page)
     press(page, "Put these away")
-    assert "1 photo without a lesion" in [one.value for one in page.subheader]  # not lost
+    assert "1 photo without a lesion" in [one.value for one in page.header]  # not lost
     joined, new = kept(person, known), kept(person, other)
     assert [len(one.photos) for one in joined.visits] == [1, 1]
     assert len(joined.assessments[-1].result.photos) == 2  # with the earlier photo
@@ -62,7 +62,7 @@ def test_photos_can_be_taken_back(person: SignedIn) -> None:
     choose(page, opened.patient.id)
     give(page, opened.lesion.id)
     press(page, "Take the photos back")
-    assert "1 photo without a lesion" in [one.value for one in page.subheader]
+    assert "1 photo without a lesion" in [one.value for one in page.header]
     assert kept(person, opened).visits == ()
 
 

@@ -60,7 +60,7 @@ def show(page: LesionPage) -> None:
     photos = [photo for one in page.visits for photo in one.photos if not photo.fault]
     if not photos:
         return
-    st.subheader("Similar confirmed cases", anchor=False)
+    st.header("Similar confirmed cases", anchor=False)
     try:
         model = serving.model()
     except InvalidModel as error:

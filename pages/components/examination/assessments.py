@@ -17,7 +17,7 @@ EARLIER = 20
 
 def show(page: LesionPage) -> None:
     """The newest assessment, with what has changed since, then the earlier ones."""
-    st.subheader("Assessment", anchor=False)
+    st.header("Assessment", anchor=False)
     if not page.assessments:
         st.write("Not analysed yet.")
         if page.visits and st.button("Analyse"):
@@ -48,7 +48,7 @@ def one(assessment: Assessment, names: dict[str, str]) -> None:
         st.table(
             {
                 "Diagnosis": [output_diagnosis(code).name for _, code in shares[:LEADING]],
-                "": [output_diagnosis(code).behaviour for _, code in shares[:LEADING]],
+                "Behaviour": [output_diagnosis(code).behaviour for _, code in shares[:LEADING]],
                 "Probability": [words.percent(share) for share, _ in shares[:LEADING]],
             },
             hide_index=True,

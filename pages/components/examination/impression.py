@@ -31,7 +31,7 @@ def ask(tray: Tray) -> None:
     with left:
         _look(tray)
     with right:
-        st.subheader("Your impression first", anchor=False)
+        st.header("Your impression first", anchor=False)
         st.caption(
             "Your clinic records what you think before the model's result is shown."
             " It is kept with the result and enters no calculation."

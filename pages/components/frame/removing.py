@@ -38,7 +38,7 @@ def offer_back(actor: Actor) -> None:
     found = deletion.undoable(serving.database(), actor=actor)
     if not found:
         return
-    st.subheader("Deleted within the last day", anchor=False)
+    st.header("Deleted within the last day", anchor=False)
     names = st.session_state.get("deleted", {})
     for one in found[:LISTED]:
         until = one.until.astimezone()

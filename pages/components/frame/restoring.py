@@ -26,7 +26,7 @@ LATER = (
 
 def show(actor: Actor) -> None:
     """What became of the last restore, or the choice of a backup to bring back."""
-    st.subheader("Restore", anchor=False)
+    st.header("Restore", anchor=False)
     folder, found = serving.limits().data_dir, serving.limits()
     staged = staging.read(folder)
     if staged and staged.waits:

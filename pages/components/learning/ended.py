@@ -103,7 +103,7 @@ def folds(found: dict[str, Any]) -> None:
         "macro_precision": "Precision", "macro_f1": "F1", "macro_auroc": "AUROC",
     }  # fmt: skip
     kinds = {"single_photos": "Single photos", "series": "Series"}
-    table: dict[str, list[str]] = {"": list(names.values())}
+    table: dict[str, list[str]] = {"Measure": list(names.values())}
     for kind, title in kinds.items():
         values = found["mean_and_sd"][kind]
         table[f"{title}, mean ± sd"] = [

@@ -64,7 +64,7 @@ def scores(numbers: Part, sides: Sides, kind: str) -> None:
     """The summary metrics of both and their differences, resampled together."""
     apart = numbers["difference"][kind]
     table(
-        {"": [title(metric) for metric in METRICS]}
+        {"Measure": [title(metric) for metric in METRICS]}
         | {
             name: [interval(figures[kind].get(m), share=m in SHARES) for m in METRICS]
             for name, figures in sides

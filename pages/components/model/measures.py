@@ -27,7 +27,7 @@ def scores(numbers: Part) -> None:
     found = {NAMES[n]: numbers[n] for n in ("single_photos", "series") if numbers.get(n)}
     metrics = [m for m in (*SHARES, *SCORES) if any(m in report for report in found.values())]
     table(
-        {"": ["Cases", *(title(m) for m in metrics)]}
+        {"Measure": ["Cases", *(title(m) for m in metrics)]}
         | {
             name: [f"{report['cases']:,}"]
             + [interval(report.get(m), share=m in SHARES) for m in metrics]
@@ -159,7 +159,7 @@ def series(report: Part | None) -> None:
     st.subheader("Several photos of one lesion", anchor=False)
     table(
         {
-            "": [name[:1].upper() + name[1:] for name in arms],
+            "Read from": [name[:1].upper() + name[1:] for name in arms],
             **{
                 title(m): [interval(arm.get(m), share=m in SHARES) for arm in arms.values()]
                 for m in ("balanced_accuracy", "macro_auroc", "log_loss")
@@ -195,7 +195,7 @@ def _unbroken(cell: str) -> str:
 def _by_basis(reports: Part, columns: Mapping[str, Callable[[Part], str]]) -> dict[str, list[str]]:
     """A table with one row for each way to count: by number of photos, or all together."""
     rows = [name for name in NAMES if isinstance(reports.get(name), Mapping)]
-    names = {"": [NAMES[name] for name in rows]}
+    names = {"Counted by": [NAMES[name] for name in rows]}
     return names | {head: [cell(reports[name]) for name in rows] for head, cell in columns.items()}
 
 

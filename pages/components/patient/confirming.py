@@ -36,7 +36,7 @@ def name(known: Confirmation) -> str:
 def show(page: LesionPage) -> None:
     """What is confirmed, and what was believed before."""
     current = next((one for one in page.confirmations if one.current), None)
-    st.subheader("Confirmed diagnosis", anchor=False)
+    st.header("Confirmed diagnosis", anchor=False)
     st.write(f"{words(current)}." if current else "None yet.")
     earlier = [one for one in page.confirmations if not one.current]
     if earlier:

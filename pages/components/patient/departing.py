@@ -36,7 +36,7 @@ def show(actor: Actor) -> None:
     with left:
         take(actor)
     with right:
-        st.subheader("Erase a patient", anchor=False)
+        st.header("Erase a patient", anchor=False)
         st.write(ERASE)
         if st.button("Erase a patient"):
             erase()
@@ -44,7 +44,7 @@ def show(actor: Actor) -> None:
 
 def take(actor: Actor) -> None:
     """Everything of a patient; for who is a clinician, too, because identifiers stand in it."""
-    st.subheader("Export a patient", anchor=False)
+    st.header("Export a patient", anchor=False)
     if CLINICIAN not in actor.roles:
         st.caption("This needs the role of a clinician as well: names and photos stand in it.")
         return

@@ -26,7 +26,7 @@ def show(actor: Actor, patient: Patient) -> None:
     """The photos, oldest first, each to be enlarged, and the way to add one."""
     found = overviews.of_patient(serving.database(), actor=actor, patient_id=patient.id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(count(len(found), "overview photo"), anchor=False, width="content")
+        st.header(count(len(found), "overview photo"), anchor=False, width="content")
         if st.button("Add overview photos", on_click=saves.begin, args=("overview",)):
             st.session_state.pop("overview-known", None)
             add(patient)

@@ -39,7 +39,7 @@ def plain_words(plan: Plan) -> str:
 def show(lesion: Lesion, known: tuple[Plan, ...]) -> None:
     """The plan that holds, with what can be done about it."""
     current = next((plan for plan in known if plan.current), None)
-    st.subheader("Plan", anchor=False)
+    st.header("Plan", anchor=False)
     text = words(current) if current else "none yet"
     st.write(f"{text[0].upper()}{text[1:]}.")
     with st.container(horizontal=True):

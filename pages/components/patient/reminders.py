@@ -24,7 +24,7 @@ def show(actor: Actor) -> None:
 def _some(title: str, found: tuple[Reminder, ...]) -> None:
     if not found:
         return
-    st.subheader(f"{title}: {count(len(found), 'lesion')}", anchor=False)
+    st.header(f"{title}: {count(len(found), 'lesion')}", anchor=False)
     with st.container(gap="xsmall"):
         for one in found[:LISTED]:
             who = markdown(f"{one.clinic_id}, lesion {one.lesion_label}")
