@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from skinmodel.measures import Measures
-from skinmodel.registration import Registration
 
 Kind = Literal["ratio", "difference"]
 
@@ -51,18 +50,17 @@ class Change:
 def compare(
     before: Measures,
     after: Measures,
-    registration: Registration,
+    scale: float | None,
     repeatability: Mapping[str, Repeatability],
 ) -> tuple[Change, ...]:
     """Every measure's change, the later photo brought to the earlier one's scale.
 
-    `registration` lays the later photo on the earlier one; ValueError if it is a refusal, for
-    sizes of photos that could not be aligned are not compared.
+    `scale` is how many of the earlier photo's pixels one of the later's is; where it is not known
+    (None) shape and colour alone are compared.
     """
-    if registration.matrix is None:
-        raise ValueError(registration.refusal)
+    ratios = log_ratios(before, after, scale) if scale else {}
     changes = []
-    for name, log_ratio in log_ratios(before, after, registration.scale).items():
+    for name, log_ratio in ratios.items():
         known = repeatability[name]
         changes.append(
             Change(

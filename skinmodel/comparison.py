@@ -23,33 +23,44 @@ NO_SKIN = (
     "Too little of the skin around the lesion is in sight and alike in both photos, so growth"
     " cannot be told from a photo taken nearer."
 )
+NEARER = 1.15  # times; re-photographs whose errors are known were nearer or farther by a tenth
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One photo with all that a comparison needs; `refusal` says why it has no measures."""
+    """One photo with all that a comparison needs; `refusal` says why it has no measures.
+
+    `mm_per_pixel` is known only where the photo's file says it.
+    """
 
     outline: Outline
     measures: Measures | None
     refusal: str | None
     prepared: Prepared = field(repr=False)
+    mm_per_pixel: float | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A later photo against an earlier one.
 
-    `changes` is empty if `refusal`, one sentence, says why sizes are withheld. Even then
-    `registration` may hold, so that the photos can be shown one on the other.
+    `changes` hold no sizes if `refusal`, one sentence, says why those are withheld, and may then be
+    empty. Even so `registration` may hold, so that the photos can be shown one on the other.
+    `by_file`: their sizes are compared by the scale in their files, not by the skin.
     """
 
     registration: Registration
     changes: tuple[Change, ...]
     refusal: str | None
+    by_file: bool = False
 
 
 def examine(
-    model: OutlineModel, picture: Image.Image, drawn: Sequence[tuple[float, float]] = ()
+    model: OutlineModel,
+    picture: Image.Image,
+    drawn: Sequence[tuple[float, float]] = (),
+    *,
+    mm_per_pixel: float | None = None,
 ) -> Examined:
     """Outline, measures and keypoints of an upright RGB photo; done once per photo.
 
@@ -59,31 +70,44 @@ def examine(
     prepared = prepare(picture)
     if outline.uncertain:
         sentence = "The outline is uncertain in this photo; draw it by hand to measure."
-        return Examined(outline, None, sentence, prepared)
+        return Examined(outline, None, sentence, prepared, mm_per_pixel)
     try:
-        return Examined(outline, measure(picture, outline), None, prepared)
+        return Examined(outline, measure(picture, outline), None, prepared, mm_per_pixel)
     except NotMeasurable as error:
-        return Examined(outline, None, str(error), prepared)
+        return Examined(outline, None, str(error), prepared, mm_per_pixel)
 
 
 def compare_photos(
     before: Examined, after: Examined, repeatability: Mapping[str, Repeatability]
 ) -> Comparison:
-    """What changed from the earlier photo to the later one."""
+    """What changed from the earlier photo to the later one.
+
+    Where the skin cannot tell their scale, that in both photos' files does.
+    """
     registration, refusal = align(before, after)
     if registration.refusal:
         return Comparison(registration, (), registration.refusal)
     for examined, which in ((before, "earlier"), (after, "later")):
         if examined.measures is None:
             return Comparison(registration, (), f"The {which} photo: {examined.refusal}")
-    if refusal:
-        return Comparison(registration, (), refusal)
     assert before.measures and after.measures  # for the type checker: told apart above
     if not repeatability:
         sentence = "The error of this outline model was never measured, so no change is stated."
         return Comparison(registration, (), sentence)
-    changes = compare(before.measures, after.measures, registration, repeatability)
-    return Comparison(registration, changes, None)
+    scale = None if refusal else registration.scale
+    by_file = False
+    if scale is None and before.mm_per_pixel and after.mm_per_pixel:
+        scale, refusal, by_file = after.mm_per_pixel / before.mm_per_pixel, None, True
+    if scale is None and not _alike(registration, before, after):
+        return Comparison(registration, (), refusal)
+    changes = compare(before.measures, after.measures, scale, repeatability)
+    return Comparison(registration, changes, refusal, by_file)
+
+
+def _alike(registration: Registration, before: Examined, after: Examined) -> bool:
+    """Whether the lesion is about as large in both photos, so that shape and colour compare."""
+    nearer = registration.scale * before.prepared.ratio / after.prepared.ratio
+    return 1 / NEARER <= nearer <= NEARER
 
 
 def align(before: Examined, after: Examined) -> tuple[Registration, str | None]:

@@ -54,12 +54,13 @@ class Decoder:
             self._idle.put(child)
         self._closed = False
 
-    def read(self, data: bytes, *, name: str = "") -> Photo:
+    def read(self, data: bytes, *, name: str = "", side: int = WORKING_SIDE) -> Photo:
         """The photo in a file's bytes, as skinmodel.images.read_photo gives it.
 
-        The file's `name` says whether it should be DICOM, and is never used as a path. Raises
-        InvalidImage, also where the child crashed or overran; RuntimeError once closed.
-        Waits for an idle child without limit: the time limit begins when reading does.
+        The file's `name` says whether it should be DICOM, and is never used as a path; `side` is
+        the most pixels that the picture's short side may have. Raises InvalidImage, also where the
+        child crashed or overran; RuntimeError once closed. Waits for an idle child without limit:
+        the time limit begins when reading does.
         """
         if len(data) > self._max_bytes:
             raise InvalidImage(f"This file is larger than {self._max_bytes / 1e6:g} MB.")
@@ -69,7 +70,7 @@ class Decoder:
         try:
             if self._closed:
                 raise RuntimeError("The decoder is closed.")
-            photo = child.read(data, self._seconds, self._max_bytes)
+            photo = child.read(data, self._seconds, self._max_bytes, side)
         finally:
             self._idle.put(child)
         if photo.dicom and photo.dicom.is_named_in(name):
@@ -103,7 +104,7 @@ class _Child:
         self._memory = memory
         self.process: subprocess.Popen[bytes] | None = None
 
-    def read(self, data: bytes, seconds: float, max_bytes: int) -> Photo:
+    def read(self, data: bytes, seconds: float, max_bytes: int, side: int) -> Photo:
         process = self._running()
         late = threading.Event()
 
@@ -114,7 +115,7 @@ class _Child:
         timer = threading.Timer(seconds, overrun)
         timer.start()
         try:
-            answer, pixels = _ask(process, data, seconds, max_bytes)
+            answer, pixels = _ask(process, data, seconds, max_bytes, side)
             photo = _photo(answer, pixels, data)
         except InvalidImage:
             raise
@@ -172,10 +173,10 @@ def _start(memory: int) -> subprocess.Popen[bytes]:
 
 
 def _ask(
-    process: subprocess.Popen[bytes], data: bytes, seconds: float, max_bytes: int
+    process: subprocess.Popen[bytes], data: bytes, seconds: float, max_bytes: int, side: int
 ) -> tuple[dict[str, Any], bytes]:
     assert process.stdin and process.stdout
-    process.stdin.write(REQUEST.pack(len(data), seconds, max_bytes))
+    process.stdin.write(REQUEST.pack(len(data), seconds, max_bytes, side))
     process.stdin.write(data)
     process.stdin.flush()
     (length,) = ANSWER.unpack(exactly(process.stdout, ANSWER.size))
@@ -185,7 +186,7 @@ def _ask(
     if "refused" in answer:
         raise InvalidImage(str(answer["refused"]))
     width, height = (int(side) for side in answer["picture"])
-    if not 0 < width * height <= MAX_RATIO * (WORKING_SIDE + 1) ** 2:
+    if not 0 < width * height <= MAX_RATIO * (side + 1) ** 2:
         raise ValueError("no sound child sends such a picture")
     return answer, exactly(process.stdout, 3 * width * height)
 

@@ -52,7 +52,7 @@ _TRANSPOSE = {
 class Photo:
     """One readable photo.
 
-    `picture` is upright 8-bit sRGB without metadata, its short side at most WORKING_SIDE; `sha256`
+    `picture` is upright 8-bit sRGB without metadata, its short side at most as asked for; `sha256`
     is of the bytes as uploaded; `size` is the upright (width, height) before reducing; `taken_on`
     is what the camera says; `notes` list what was silently normalised, `warnings` what to show;
     `dicom` is what a DICOM file says besides, None in other formats; `media_type` and EXIF's
@@ -79,12 +79,17 @@ class Photo:
 
 
 def read_photo(
-    data: bytes, *, max_bytes: int = MAX_BYTES, today: datetime.date | None = None
+    data: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    today: datetime.date | None = None,
+    side: int = WORKING_SIDE,
 ) -> Photo:
     """The photo in a file's bytes, decoded in this process.
 
-    `today` is the day after which a capture date is disbelieved. Raises InvalidImage. Untrusted
-    files are read through skinmodel.decoder, which runs this in a process of its own.
+    `today` is the day after which a capture date is disbelieved, `side` the most that the short
+    side may have. Raises InvalidImage. Untrusted files are read through skinmodel.decoder, which
+    runs this in a process of its own.
     """
     if not data:
         raise InvalidImage("This is an empty file.")
@@ -93,10 +98,10 @@ def read_photo(
     try:
         today = today or datetime.date.today()
         if is_dicom(data):
-            return _decode_dicom(data, today)
+            return _decode_dicom(data, today, side)
         container = _walk(data)
         _check(container)
-        return _decode(data, container, today)
+        return _decode(data, container, today, side)
     except InvalidImage:
         raise
     except MemoryError as error:
@@ -141,21 +146,19 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _decode(data: bytes, container: Container, today: datetime.date) -> Photo:
+def _decode(data: bytes, container: Container, today: datetime.date, side: int) -> Photo:
     notes: tuple[str, ...] = ()
     if trailing := len(data) - container.end:
         notes += (f"{trailing} bytes after the end of the picture were ignored.",)
     if container.bits == 16:
         notes += ("16 bits per colour reduced to 8.",)
-    image = (
-        load_jpeg(data, container, WORKING_SIDE)
-        if container.kind == "JPEG"
-        else _load(data, container)
-    )
+    image = load_jpeg(data, container, side) if container.kind == "JPEG" else _load(data, container)
     exposure = read_exposure(image, today)
     picture, flat_notes, flat_warnings = flatten(image)
     profile = (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
-    picture, normalised, warnings = _normalise(picture, container.size, profile, flat_warnings)
+    picture, normalised, warnings = _normalise(
+        picture, container.size, profile, flat_warnings, side
+    )
     if exposure.orientation in _TRANSPOSE:
         picture = picture.transpose(_TRANSPOSE[exposure.orientation])
     return Photo(
@@ -170,15 +173,15 @@ def _decode(data: bytes, container: Container, today: datetime.date) -> Photo:
     )
 
 
-def _decode_dicom(data: bytes, today: datetime.date) -> Photo:
+def _decode_dicom(data: bytes, today: datetime.date, side: int) -> Photo:
     # pydicom takes a third of a second to import, which only these files are worth.
     from skinmodel import dicom_file, dicom_pixels
 
     header = dicom_file.read_header(data)
     _check_size(header.size)
-    picture, notes, warnings = dicom_pixels.load(header, WORKING_SIDE)
+    picture, notes, warnings = dicom_pixels.load(header, side)
     profile = dicom_file.read_profile(header) or picture.info.get("icc_profile")
-    picture, normalised, warnings = _normalise(picture, header.size, profile, warnings)
+    picture, normalised, warnings = _normalise(picture, header.size, profile, warnings, side)
     facts, taken_on, more_notes, more_warnings = dicom_file.read_facts(header, today)
     return Photo(
         picture=Image.frombytes("RGB", picture.size, picture.tobytes()),
@@ -197,9 +200,10 @@ def _normalise(
     original: tuple[int, int],
     profile: bytes | None,
     warnings: tuple[str, ...],
+    side: int,
 ) -> tuple[Image.Image, tuple[str, ...], tuple[str, ...]]:
-    """(sRGB picture of the working size, notes, the given warnings and more)."""
-    picture, reduced = _reduce(picture, original)
+    """(sRGB picture of the wanted size, notes, the given warnings and more)."""
+    picture, reduced = _reduce(picture, original, side)
     picture, colour_notes, colour_warnings = to_srgb(picture, profile)
     warnings += colour_warnings
     if is_grey(picture) and not any(NO_COLOUR in text for text in warnings):
@@ -219,11 +223,13 @@ def _load(data: bytes, container: Container) -> Image.Image:
     return image
 
 
-def _reduce(picture: Image.Image, original: tuple[int, int]) -> tuple[Image.Image, tuple[str, ...]]:
-    """Bring the short side down to WORKING_SIDE by Pillow's antialiased bicubic filter."""
+def _reduce(
+    picture: Image.Image, original: tuple[int, int], side: int
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Bring the short side down to `side` by Pillow's antialiased bicubic filter."""
     short = min(original)
-    if short > WORKING_SIDE:
-        width, height = (round(side * WORKING_SIDE / short) for side in original)
+    if short > side:
+        width, height = (round(each * side / short) for each in original)
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
     if picture.size == original:
         return picture, ()

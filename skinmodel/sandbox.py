@@ -13,7 +13,8 @@ from typing import IO
 from skinmodel.images import InvalidImage, read_photo
 
 READY = b"R"
-REQUEST = struct.Struct(">Qdd")  # bytes of the file, processor seconds, largest file in bytes
+# Bytes of the file, processor seconds, largest file in bytes, short side of the picture in pixels.
+REQUEST = struct.Struct(">QddI")
 ANSWER = struct.Struct(">I")  # bytes of JSON
 
 
@@ -30,12 +31,12 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     answers.write(READY)
     answers.flush()
     while head := requests.read(REQUEST.size):
-        length, seconds, max_bytes = REQUEST.unpack(head)
+        length, seconds, max_bytes, side = REQUEST.unpack(head)
         data = exactly(requests, length)
         _limit_processor(seconds)
         pixels = b""
         try:
-            photo = read_photo(data, max_bytes=max_bytes)
+            photo = read_photo(data, max_bytes=max_bytes, side=side)
             pixels = photo.picture.tobytes()
             answer = {
                 "picture": photo.picture.size,

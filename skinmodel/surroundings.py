@@ -22,11 +22,14 @@ SWEEP = np.exp(np.arange(-0.30, 0.301, 0.02))  # factors of the first estimate's
 COARSE, FINE = (2.5, 10.0), (1.0, 6.0)  # pixels, the band of detail that is aligned
 FINALISTS = 3
 STEPS = 20
-LARGEST = 0.3  # of a photo: beside a larger lesion all skin in sight may have moved along with it
+# Of a photo. Beside a larger lesion all skin in sight may have moved along with it: of simulated
+# growth up to here at most 4 % of area is taken for a photo from nearer, beyond it all of it.
+LARGEST = 0.36
 LEAST_SKIN = 2000  # pixels, of some 120,000
-# Correlation of the skin's fine detail after alignment. From here the scale of simulated and real
-# pairs is right to half a percent; below 0.4 it is often wrong by as much as the lesion grew.
-LEAST_AGREEMENT = 0.5
+# Correlation of the skin's fine detail after alignment. From here the scale of simulated pairs is
+# right to half a percent, also of blurred and noisy ones; below 0.4 it is often wrong by as much as
+# the lesion grew.
+LEAST_AGREEMENT = 0.45
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ def lesion_id(server: Server) -> str:
     return drawn(server, "4711")
 
 
-def drawn(server: Server, clinic_id: str, visits: int = 3) -> str:
+def drawn(
+    server: Server, clinic_id: str, visits: int = 3, *, size: tuple[int, int] = SIZE
+) -> str:
     """The id of a new patient's lesion with the first visits of a drawn one that grew."""
     database = open_database(f"sqlite:///{server.data / 'records.sqlite'}")
     store = open_store(str(server.data / "photos"))
@@ -44,10 +46,10 @@ def drawn(server: Server, clinic_id: str, visits: int = 3) -> str:
         fields=LesionFields("A"),
         save_key=f"lesion-{clinic_id}",
     )
-    for place, (picture, day) in enumerate(draw_series(7, size=SIZE)[:visits]):
+    for place, (picture, day) in enumerate(draw_series(7, size=size)[:visits]):
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=92)
-        photo = NewPhoto(file.getvalue(), f"{place}.jpg", "image/jpeg", *SIZE)
+        photo = NewPhoto(file.getvalue(), f"{place}.jpg", "image/jpeg", *size)
         series.save(
             database,
             store,

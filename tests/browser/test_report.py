@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,16 +14,17 @@ from pypdf import PdfReader
 
 from tests.browser.conftest import READY
 from tests.browser.server import Server
-from tests.browser.test_compare import SIZE, drawn
+from tests.browser.test_compare import drawn, opened, shown, wait_for_change
 
 pytestmark = pytest.mark.browser
 PATIENT = "4712"
+SIZE = (1200, 900)  # more than photos are compared at
 
 
 @pytest.fixture(scope="module")
 def lesion_id(server: Server) -> str:
-    """A lesion in the server's records, with two visits."""
-    return drawn(server, PATIENT, 2)
+    """A lesion in the server's records, with two visits of large photos."""
+    return drawn(server, PATIENT, 2, size=SIZE)
 
 
 def prepared(page: Page) -> bytes:
@@ -79,3 +81,15 @@ def test_everything_leaves_as_json_csv_and_dicom(
     with zipfile.ZipFile(io.BytesIO(prepared(page))) as archive:
         files = [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()]
     assert [(one.PatientID, one.Columns, one.Rows) for one in files] == [(PATIENT, *SIZE)] * 2
+
+
+def test_whoever_zooms_in_is_shown_larger_pictures(
+    page: Page, server: Server, lesion_id: str, sent: list[object]
+) -> None:
+    compare = opened(page, server, lesion_id)
+    asked = len(sent)
+    compare.get_by_role("button", name="Zoom in").click()
+    expect(compare).to_have_class(re.compile("zoomed"))
+    coarse = shown(compare)
+    wait_for_change(page, compare, coarse)  # by itself
+    assert len(sent) > asked

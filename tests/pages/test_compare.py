@@ -18,7 +18,9 @@ from records.photos import NewPhoto
 from records.series import NewVisit
 from records.sessions import SignedIn
 from records.visits import VisitFields
+from skinmodel import surroundings
 from skinmodel.changes import Change
+from skinmodel.comparison import NO_SKIN
 from skinmodel.drawn import draw_lesion, draw_series
 from tests.pages.test_examine import says
 from tests.pages.test_records import KEY, add_lesion, open_page
@@ -109,6 +111,18 @@ def test_another_lesion_is_shown_beside_it_without_numbers(person: SignedIn) -> 
     assert data["matrix"] is None and data["difference"] is None and data["rows"] == []
     assert data["notices"][0].startswith("These photos could not be aligned: ")
     assert data["notices"][1:] == [compare.OTHER_LESION, compare.NOT_MEASURED]
+
+
+def test_without_skin_to_tell_the_scale_shape_and_colour_are_compared(
+    person: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surroundings, "LARGEST", 0.0)
+    first, second = (picture for picture, _ in draw_series(8, visits=2, size=SIZE))
+    data = compared(open_page("lesion", lesion=visited(person, first, second).lesion.id))
+    assert data["notices"] == [NO_SKIN, compare.SHAPE_ALONE] and data["headline"] == ""
+    names = [row["name"] for row in data["rows"]]
+    assert names == ["Asymmetry", "Border", "Colour", "Colours"]
+    assert not any(" mm" in fact or "Sizes" in fact for fact in data["facts"])
 
 
 def test_sizes_of_photos_taken_otherwise_are_withheld(person: SignedIn) -> None:

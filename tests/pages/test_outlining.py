@@ -29,7 +29,7 @@ def test_an_outline_is_of_the_photo_as_kept_and_not_as_shown() -> None:
         outline=SQUARE,
     )  # fmt: skip
     reader: Any = None
-    found = comparing.examined(reader, MODEL, photo, draw_lesion(5))  # 600 x 450
+    found = comparing.examined(reader, MODEL, photo, read(draw_lesion(5), None))  # 600 x 450
     assert found.measures is not None
     assert found.measures.area == pytest.approx(200 * 200, rel=0.02)
 

@@ -69,11 +69,33 @@ def test_the_quality_is_that_of_the_alignment_by_skin(before: Examined) -> None:
     assert 0 < found.inliers <= near.sum() < len(off)
 
 
+def filling(one: Examined) -> Examined:
+    """The same with an outline that leaves no skin to align by."""
+    return replace(one, outline=replace(one.outline, frame=(-160.0, -120.0, 560.0, 420.0)))
+
+
 def test_a_lesion_that_fills_the_photo_gives_no_sizes(before: Examined) -> None:
-    outline = replace(before.outline, frame=(-160.0, -120.0, 560.0, 420.0))
-    found = compare_photos(replace(before, outline=outline), before, KNOWN)
-    assert (found.changes, found.refusal) == ((), NO_SKIN)
+    found = compare_photos(filling(before), before, KNOWN)
+    assert found.refusal == NO_SKIN
+    assert [one.measure for one in found.changes] == ["asymmetry", "irregularity", "tone"]
     assert found.registration.matrix is not None
+
+
+def test_the_scale_in_the_files_gives_sizes_where_the_skin_does_not(before: Examined) -> None:
+    earlier = replace(filling(before), mm_per_pixel=0.02)
+    found = compare_photos(earlier, replace(before, mm_per_pixel=0.022), KNOWN)
+    assert (found.refusal, found.by_file) == (None, True)
+    area = next(one for one in found.changes if one.measure == "area")
+    assert area.value == pytest.approx(1.1**2 - 1, abs=1e-6)
+    one_sided = compare_photos(earlier, before, KNOWN)
+    assert (one_sided.refusal, one_sided.by_file) == (NO_SKIN, False)
+
+
+def test_a_photo_from_far_nearer_is_not_compared_in_shape_either(before: Examined) -> None:
+    near = draw_lesion(5, size=(400, 300)).crop((60, 45, 340, 255))
+    mask = lesion_mask(5, size=(400, 300))[45:255, 60:340]
+    found = compare_photos(filling(before), examined(near, mask), KNOWN)
+    assert (found.refusal, found.changes) == (NO_SKIN, ())
 
 
 def test_a_stain_changes_the_tone_by_what_it_says() -> None:

@@ -68,6 +68,13 @@ def test_photo_is_the_same_as_read_in_this_process(decoder: Decoder) -> None:
     assert decoder.read(encoded(photograph(), exif=exif)).taken_on == datetime.date(2025, 3, 12)
 
 
+def test_a_photo_can_be_read_larger(decoder: Decoder) -> None:
+    for form in ("JPEG", "PNG"):
+        data = encoded(photograph(size=(2000, 1500)), form)
+        assert decoder.read(data, side=1200).picture.size == (1600, 1200)
+        assert decoder.read(data).picture.size == (800, 600)
+
+
 def test_refusal_is_the_same_as_in_this_process(decoder: Decoder) -> None:
     for data in (b"", b"<svg/>", encoded(photograph())[:-30], encoded(photograph(size=(20, 20)))):
         with pytest.raises(InvalidImage) as here:

@@ -9,7 +9,6 @@ from skinmodel.changes import Repeatability, compare
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.measures import Measures, NotMeasurable, measure
 from skinmodel.outline import Outline
-from skinmodel.registration import Registration
 
 SKIN, BROWN = (228, 184, 160), (120, 80, 60)
 KNOWN = {
@@ -31,10 +30,6 @@ def ellipse(
     cv2.ellipse(pixels, (width // 2, height // 2), axes, angle, 0, 360, BROWN, -1)
     mask = cv2.resize((pixels[..., 0] == BROWN[0]).astype(np.uint8), (width // 2, height // 2))
     return Image.fromarray(pixels), outlined(mask.astype(bool), size)
-
-
-def aligned(scale: float = 1.0) -> Registration:
-    return Registration(np.array([[scale, 0, 0], [0, scale, 0]]), 50, 1.0, 0.1, 0.95, None)
 
 
 @pytest.mark.parametrize("angle", [0, 30, 77])
@@ -101,7 +96,7 @@ def test_growth_of_a_drawn_lesion_is_found_whatever_the_magnification() -> None:
         draw_lesion(5, growth=0.3, size=(400, 300)),
         outlined(lesion_mask(5, growth=0.3, size=(400, 300)), (400, 300)),
     )
-    area = compare(before, after, aligned(scale=1.5), KNOWN)[0]
+    area = compare(before, after, 1.5, KNOWN)[0]
     assert area.measure == "area"
     assert area.value == pytest.approx(large.sum() / small.sum() - 1, abs=0.02)
     assert area.seen
@@ -110,13 +105,12 @@ def test_growth_of_a_drawn_lesion_is_found_whatever_the_magnification() -> None:
 def test_a_change_below_the_limit_is_not_seen() -> None:
     before = measure(*ellipse((200, 120)))
     after = measure(*ellipse((203, 121)))
-    area = compare(before, after, aligned(), KNOWN)[0]
+    area = compare(before, after, 1.0, KNOWN)[0]
     assert 0 < area.value < area.limit
     assert not area.seen
 
 
-def test_photos_that_could_not_be_aligned_are_not_compared() -> None:
+def test_without_a_scale_shape_and_colour_alone_are_compared() -> None:
     before = measure(*ellipse((200, 120)))
-    refused = Registration(None, 3, 0.0, 0.0, 0.0, "These photos could not be aligned: no.")
-    with pytest.raises(ValueError, match="could not be aligned"):
-        compare(before, before, refused, KNOWN)
+    found = [one.measure for one in compare(before, before, None, KNOWN)]
+    assert found == ["asymmetry", "irregularity", "tone"]

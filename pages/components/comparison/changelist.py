@@ -34,12 +34,8 @@ def headline(changes: Sequence[Change]) -> str:
     )
 
 
-def rows(
-    comparison: Comparison, before: Measures | None, after: Measures | None
-) -> list[dict[str, Any]]:
-    """Each measure's name, change and error; none where sizes are withheld."""
-    if not comparison.changes or before is None or after is None:
-        return []
+def rows(comparison: Comparison, before: Measures, after: Measures) -> list[dict[str, Any]]:
+    """Each compared measure's name, change and error, and the colours."""
     found = [row(one) for one in comparison.changes]
     colours = {
         "name": "Colours",

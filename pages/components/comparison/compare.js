@@ -20,6 +20,7 @@ export default function (component) {
     compares.set(parentElement, compare);
   }
   compare.ask = (step) => component.setTriggerValue("step", step);
+  compare.askCloser = () => component.setTriggerValue("closer", data.id);
   compare.show(data);
   return () => compare.rest();
 }
@@ -66,7 +67,10 @@ class Compare {
     this.find(".facts").replaceChildren(...data.facts.map((text) => make("p", "", text)));
     for (const button of this.all("[data-step]")) button.disabled = !data.steps.includes(Number(button.dataset.step));
     this.find(".steps").hidden = !data.steps.length;
-    if (this.data?.id === data.id) return this.beat();
+    if (this.data?.id === data.id) {
+      this.sharpen(data.sharp);
+      return this.beat();
+    }
     const reference = this.data?.photos[0].key;
     this.data = data;
     this.waiting = Boolean(data.waiting);
@@ -86,17 +90,36 @@ class Compare {
     if (!this.has(this.view)) this.view = "side";
     else if (data.matrix && this.view === "side" && this.fell) this.view = "slider";
     this.fell = !data.matrix && !this.waiting; // side by side not because somebody chose it
-    data.photos.forEach(({ source }, place) => {
-      if (!source) return;
-      const picture = new Image();
-      picture.onload = () => {
-        if (this.data.id !== data.id) return; // other visits were chosen meanwhile
-        this.pictures[place] = picture;
-        this.paint();
-      };
-      picture.src = source;
-    });
+    this.asked = this.sharp = false;
+    data.photos.forEach(({ source }, place) => this.load(source, place));
+    this.sharpen(data.sharp);
     this.refresh();
+    this.closer();
+  }
+
+  load(source, place, sharp = false) {
+    if (!source) return;
+    const { id } = this.data, picture = new Image();
+    picture.onload = () => {
+      // Other visits were chosen meanwhile, or the larger picture came first.
+      if (this.data.id !== id || (this.sharp && !sharp)) return;
+      this.pictures[place] = picture;
+      this.paint();
+    };
+    picture.src = source;
+  }
+
+  // Whoever zooms in is shown larger pictures of the same photos, if there are any.
+  closer() {
+    if (this.zoom <= 1 || this.waiting || this.asked || !this.data.larger) return;
+    this.asked = true;
+    this.askCloser();
+  }
+
+  sharpen(sources) {
+    if (this.sharp || !sources.length) return;
+    this.sharp = true;
+    sources.forEach((source, place) => this.load(source, place, true));
   }
 
   beat() {
@@ -318,6 +341,7 @@ class Compare {
       this.at = this.at.map((at, i) => point[i] + (at - point[i]) * share);
       this.zoom = zoom;
       this.keepInside();
+      this.closer();
     }
     this.paint();
   }

@@ -18,10 +18,12 @@ from records.assessments import Assessment
 from records.series import LesionPage
 from skinmodel.export import DISCLAIMER, output_diagnosis
 from skinmodel.inferno import colour_table
+from skinmodel.measures import Measures
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.registration import LEAST_INLIERS
 from skinmodel.weights import InvalidModel
 
+CLOSER = "compare-closer"  # the pair that is looked at closely, and its larger pictures
 KEPT = 6  # pairs in this session, so that stepping back shows them at once
 BLANK = {"name": "", "value": "", "error": "", "seen": False}  # nothing that could be read
 HINT = "Space: blink. 1 to 4: view. O: outlines. H: heat maps. Plus and minus: zoom."
@@ -29,6 +31,8 @@ HINT_STEPS = "Left and right: other visits. "
 OTHER_LESION = "These photos may not show the same lesion."
 UNDATED = "The day of a visit is not known, so nothing is measured. It can be set at the visit."
 NOT_MEASURED = "Nothing is measured."
+BY_FILE = "Too little skin is in sight to tell the scale; it is taken from the DICOM files."
+SHAPE_ALONE = "Sizes are not compared, only shape and colour."
 
 
 @st.cache_resource(show_spinner=False)
@@ -64,16 +68,38 @@ def show(page: LesionPage) -> None:
             st.warning(markdown(found))
             st.button("Try again", key="compare-again", on_click=kept.pop, args=(key,))
             return
+        closer = _closer(pair, key) if found else None
         _component()(
             key="compare",
-            data=describe(pair, found) if found else waiting(pair),
+            data=(describe(pair, found) if found else waiting(pair)) | _sharp(closer),
             on_step_change=lambda: _step(page, visits),
+            on_closer_change=lambda: st.session_state.update({CLOSER: (key, None)}),
             width="stretch",
         )
         if found is None:
             aside.watch(kept[key], key="compare")
         else:
             outlining.offer(pair)
+            if closer and closer.answer is None:
+                aside.watch(closer, key="compare-closer", quiet=True)
+
+
+def _closer(pair: Pair, key: str) -> Task[tuple[str, str]] | None:
+    """The larger pictures of this pair, once somebody has zoomed in on it."""
+    of, task = st.session_state.get(CLOSER, ("", None))
+    if of != key:
+        return None
+    if task is None:
+        reader = comparing.reader(guard.require(CLINICIAN).actor)
+        task = Task(lambda report: comparing.sharper(reader, pair, report), "Reading")
+        st.session_state[CLOSER] = key, task
+    return task
+
+
+def _sharp(closer: Task[tuple[str, str]] | None) -> dict[str, Any]:
+    """What the browser puts in the photos' place; where reading failed, nothing."""
+    answer = closer.answer if closer else None
+    return {"sharp": list(answer) if isinstance(answer, tuple) else []}
 
 
 def _step(page: LesionPage, visits: Any) -> None:
@@ -124,8 +150,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
     """Everything the browser needs to draw a comparison, as plain values."""
     comparison = found.comparison
     placed = comparison.registration.placement
-    reasons = withheld(pair, found)
-    measured = [side.examined.measures for side in found.sides]
+    reasons, told = withheld(pair, found), measured(pair, found)
     quality = changelist.quality(comparison)
     shots = pair.before, pair.after
     data = _frame(pair) | {
@@ -146,16 +171,20 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
         "difference": found.difference
         and found.difference | {"high": f"{comparing.HIGHEST:.0f} units and more"},
         "heat_of": output_diagnosis(found.heat_of).name if found.heat_of else "",
+        "larger": any(
+            min(shot.photo.size) > min(side.size)
+            for shot, side in zip(shots, found.sides, strict=True)
+        ),
         "notices": [
             *comparability.differences(shots[0].visit.fields, shots[1].visit.fields),
             *reasons,
         ],
-        "headline": "" if reasons else changelist.headline(comparison.changes),
-        "rows": [] if reasons else changelist.rows(comparison, *measured),
+        "headline": changelist.headline(comparison.changes) if told else "",
+        "rows": changelist.rows(comparison, *told) if told else [],
         "facts": [
             f"{DISCLAIMER}.",
             *([quality] if quality else []),
-            *([] if reasons else [sizes(pair, found), errors(found), changelist.COLOURS_NOTE]),
+            *(about(pair, found) if told else []),
             found.outlined,
         ],
         "hint": HINT_STEPS + HINT if pair.steps else HINT,
@@ -164,27 +193,43 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
 
 
 def withheld(pair: Pair, found: Compared) -> list[str]:
-    """Why there are no numbers, in sentences; none where there are."""
+    """Why there are no numbers, or none of sizes, in sentences; none where there are."""
     comparison = found.comparison
     if comparison.registration.refusal:
         strange = comparison.registration.inliers < LEAST_INLIERS
         other = [OTHER_LESION] if strange else []
         return [comparison.registration.refusal, *other, NOT_MEASURED]
-    if comparison.refusal:
+    if comparison.refusal and not comparison.changes:
         return [comparison.refusal, NOT_MEASURED]
     if pair.before.day is None or pair.after.day is None:
         return [UNDATED]
     if comparability.differences(pair.before.visit.fields, pair.after.visit.fields):
         return [comparability.WITHHELD]
-    return []
+    return [comparison.refusal, SHAPE_ALONE] if comparison.refusal else []
+
+
+def measured(pair: Pair, found: Compared) -> tuple[Measures, Measures] | None:
+    """Both photos' measures, if any change between them is stated."""
+    earlier, later = (side.examined.measures for side in found.sides)
+    stated = not withheld(pair, found) or SHAPE_ALONE in withheld(pair, found)
+    return (earlier, later) if stated and earlier and later else None
+
+
+def about(pair: Pair, found: Compared) -> list[str]:
+    """What has to be known of the stated changes."""
+    by_file = BY_FILE if found.comparison.by_file else ""
+    parts = by_file, sizes(pair, found), errors(found), changelist.COLOURS_NOTE
+    return [part for part in parts if part]
 
 
 def sizes(pair: Pair, found: Compared) -> str:
     """What the photos measure in millimetres, if that can be said."""
+    if found.comparison.refusal:
+        return ""
     return changelist.millimetres(
         [pair.before.label, pair.after.label],
         [side.examined.measures for side in found.sides],
-        [side.mm_per_pixel for side in found.sides],
+        [side.examined.mm_per_pixel for side in found.sides],
     )
 
 
@@ -206,6 +251,7 @@ def _frame(pair: Pair) -> dict[str, Any]:
         "matrix": None,
         "difference": None,
         "heat_of": "",
+        "larger": False,
     }
 
 

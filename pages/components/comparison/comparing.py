@@ -26,11 +26,13 @@ from skinmodel.comparison import Comparison, Examined, compare_photos, examine, 
 from skinmodel.decoder import Decoder
 from skinmodel.difference import difference
 from skinmodel.gradcam import scale_jointly
+from skinmodel.images import WORKING_SIDE
 from skinmodel.images import Photo as ReadPhoto
 from skinmodel.measures import contour
 from skinmodel.outline import BY_HAND
 from skinmodel.outline_bundle import OutlineModel
 
+SHARP = 1200  # pixels of the short side, for looking closely
 HIGHEST = 25.0  # colour difference at the end of the map's scale
 Plain = dict[str, Any]
 
@@ -48,25 +50,21 @@ class Reader:
         """The upright photo; RecordError or InvalidImage with a sentence."""
         return self.read(photo).picture
 
-    def read(self, photo: Photo) -> ReadPhoto:
-        """The same with what its file says."""
+    def read(self, photo: Photo, *, side: int = WORKING_SIDE) -> ReadPhoto:
+        """The same with what its file says; `side` is the most that the short side may have."""
         data = photos.read(self.database, self.store, actor=self.actor, photo_id=photo.id)
-        return self.decoder.read(data, name=photo.name)
+        return self.decoder.read(data, name=photo.name, side=side)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One photo as the browser takes it; `contour` and `heat` are on the original's pixels.
-
-    `mm_per_pixel` of the picture as shown, None where no file says it.
-    """
+    """One photo as the browser takes it; `contour` and `heat` are on the original's pixels."""
 
     source: str = field(repr=False)
     size: tuple[int, int]
     contour: list[list[float]] = field(repr=False)
     heat: Plain | None = field(repr=False)
     examined: Examined
-    mm_per_pixel: float | None
 
 
 @dataclass(frozen=True)
@@ -114,14 +112,12 @@ def compare(
     `explained` is the assessment whose heat maps are shown.
     """
     shots = pair.before.photo, pair.after.photo
-    pictures, found, scales = [], [], []
+    pictures, found = [], []
     for place, photo in enumerate(shots):
         report(0.4 * place, f"Photo {place + 1} of 2: reading and outlining")
         read = reader.read(photo)
-        picture = read.picture
-        pictures.append(picture)
-        scales.append(read.mm_per_pixel)
-        found.append(examined(reader, model, photo, picture))
+        pictures.append(read.picture)
+        found.append(examined(reader, model, photo, read))
     report(0.8, "Aligning and measuring")
     known = repeatability_of(model)
     comparison = compare_photos(found[0], found[1], known)
@@ -137,20 +133,29 @@ def compare(
             contour=contour(seen.outline).round(1).tolist(),
             heat=heat,
             examined=seen,
-            mm_per_pixel=scale,
         )
-        for picture, seen, heat, scale in zip(pictures, found, heats, scales, strict=True)
+        for picture, seen, heat in zip(pictures, found, heats, strict=True)
     ]
     report(1.0, "Done")
     return Compared((sides[0], sides[1]), comparison, map_, code, model.version, known)
 
 
+def sharper(reader: Reader, pair: Pair, report: Callable[[float, str], None]) -> tuple[str, str]:
+    """Both photos as the browser takes them, larger than they are compared."""
+    report(0.0, "Reading the photos again, larger")
+    before, after = (
+        viewer.address(reader.read(shot.photo, side=SHARP).picture)
+        for shot in (pair.before, pair.after)
+    )
+    return before, after
+
+
 def examined(
-    reader: Reader, model: OutlineModel, photo: Photo, picture: Image.Image | None = None
+    reader: Reader, model: OutlineModel, photo: Photo, read: ReadPhoto | None = None
 ) -> Examined:
     """A photo outlined, by hand where somebody has, and measured; once per server.
 
-    It is read unless its picture is given.
+    It is read unless what was read is given.
     """
     return _examined(
         photo.sha256,
@@ -158,7 +163,7 @@ def examined(
         photo.size,
         model.sha256,
         model,
-        lambda: picture or reader.picture(photo),
+        lambda: read or reader.read(photo),
     )
 
 
@@ -170,11 +175,13 @@ def _examined(
     size: tuple[int, int],
     model_sha256: str,
     _model: OutlineModel,
-    _read: Callable[[], Image.Image],
+    _read: Callable[[], ReadPhoto],
 ) -> Examined:
-    picture = _read()
+    read = _read()
+    picture = read.picture
     across, down = picture.width / size[0], picture.height / size[1]  # large ones are read reduced
-    return examine(_model, picture, [(x * across, y * down) for x, y in drawn])
+    points = [(x * across, y * down) for x, y in drawn]
+    return examine(_model, picture, points, mm_per_pixel=read.mm_per_pixel)
 
 
 def _heat(

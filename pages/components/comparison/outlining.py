@@ -119,8 +119,9 @@ def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str |
 
     def make(report: Callable[[float, str], None]) -> Sheet:
         report(0.2, "Reading and outlining the photo")
-        picture = reader.picture(photo)
-        seen = comparing.examined(reader, model, photo, picture).outline
+        read = reader.read(photo)
+        picture = read.picture
+        seen = comparing.examined(reader, model, photo, read).outline
         across, down = picture.width / photo.size[0], picture.height / photo.size[1]
         drawn = [[x * across, y * down] for x, y in photo.outline]
         found = bool(seen.mask.any())

@@ -198,13 +198,17 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
     st.caption(
         f"{SHOWN[name]}, change since {reference.label}. {'Band' if many else 'Bars'}: an"
         " unchanged lesion photographed again stays within 95 times of 100."
-        f" Outline model {markdown(found.outline_version)}. {_not_measured(found)}"
+        f" Outline model {markdown(found.outline_version)}. {_not_measured(found, name)}"
     )
 
 
-def _not_measured(found: Course) -> str:
-    """The visits without a value, the first few with the reason; safe in Markdown."""
-    points = [one for one in found.points if one.refusal]
+def _not_measured(found: Course, name: str = "") -> str:
+    """The visits without a value of a measure, the first few with the reason; safe in Markdown."""
+    points = [
+        one
+        for one in found.points
+        if one.refusal and name not in [change.measure for change in one.changes]
+    ]
     if not points:
         return ""
     said = " ".join(f"{one.shot.label}: {one.refusal}" for one in points[:3])

@@ -66,9 +66,10 @@ def _asker() -> Callable[..., Any]:
     return browser.component(__file__)
 
 
-def watch(task: Task[Any], *, key: str) -> None:
-    """Says how far it is, and reruns the fragment around it until it is done."""
-    st.progress(*task.reported)
+def watch(task: Task[Any], *, key: str, quiet: bool = False) -> None:
+    """Says how far it is unless `quiet`, and reruns the fragment around it until it is done."""
+    if not quiet:
+        st.progress(*task.reported)
     _asker()(
         key=f"aside-{key}",
         data={"at": time.monotonic(), "after": AGAIN},

@@ -69,10 +69,11 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
     fields = pair.before.visit.fields, pair.after.visit.fields
     said: list[Block] = [Text(f"{pair.interval}")]
     said += [Notice(text) for text in comparability.differences(*fields)]
-    withheld = compare.withheld(pair, found)
-    if withheld:
-        return [*said, Notice(" ".join(withheld))]
-    measured = [side.examined.measures for side in found.sides]
+    if reasons := compare.withheld(pair, found):
+        said.append(Notice(" ".join(reasons)))
+    measured = compare.measured(pair, found)
+    if measured is None:
+        return said
     rows = changelist.rows(found.comparison, *measured)
     if headline := changelist.headline(found.comparison.changes):
         said.append(Text(headline, "strong"))
@@ -87,9 +88,7 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
     )
     facts = (
         changelist.quality(found.comparison),
-        compare.sizes(pair, found),
-        compare.errors(found),
-        changelist.COLOURS_NOTE,
+        *compare.about(pair, found),
         found.outlined,
     )
     return [*said, Text(" ".join(fact for fact in facts if fact), "small")]
