@@ -153,9 +153,10 @@ def outline_numbers(card: Mapping[str, Any]) -> str:
         f" Of unchanged lesions, {change['false_alarms']['area']:.1%} seem to change in area; a"
         f" change in area under {unseen:.1%} cannot be seen. {withheld} of the {change['photos']}"
         " are withheld, because the lesion reaches the photo's edge, the outline is uncertain, or"
-        " too little skin is in sight to tell growth from a photo taken nearer. Between"
-        f" {real['compared']} real pairs, at other magnifications and on unknown days, areas differ"
-        f" by up to {math.expm1(real['measures']['area']['limit']):.1%}.",
+        " too little skin is in sight to tell growth from a photo taken nearer. Of"
+        f" {real['pairs']} real pairs, at other magnifications and on unknown days,"
+        f" {real['compared']} can be compared; their areas differ by up to"
+        f" {math.expm1(real['measures']['area']['limit']):.1%}.",
     ))
 
 

@@ -69,7 +69,8 @@ def choose(lesion_id: str, visits: Sequence[VisitPhotos]) -> Pair:
     """The pair that is looked at, with the widgets to choose another; two visits at least."""
     key = f"compare-{lesion_id}"
     ids = [one.visit.id for one in visits]
-    if st.session_state.get(key) not in ids[1:]:
+    # Whoever comes back to the page, and whoever has added a visit, sees the latest again.
+    if st.session_state.get(key) not in ids[1:] or f"{key}-with" not in st.session_state:
         dated = [one.visit.id for one in visits if one.visit.fields.day]
         st.session_state[key] = (dated if len(dated) > 1 else ids)[-1]
     earlier, later = 0, 1
@@ -88,6 +89,7 @@ def step(lesion_id: str, visits: Sequence[VisitPhotos], by: int) -> None:
     place = ids.index(st.session_state[key]) + by
     if 0 < place < len(ids):
         st.session_state[key] = ids[place]
+        st.session_state[f"{key}-steps"] = st.session_state.get(f"{key}-steps", 0) + 1
 
 
 def _two(key: str, visits: Sequence[VisitPhotos], ids: list[str]) -> tuple[int, int]:
@@ -96,7 +98,19 @@ def _two(key: str, visits: Sequence[VisitPhotos], ids: list[str]) -> tuple[int, 
     def name(visit_id: str) -> str:
         return _label(visits, ids.index(visit_id))
 
-    later = ids.index(st.selectbox("Visit", ids[1:], format_func=name, key=key, width=WIDTH))
+    # Its place is told by `index`, not by its state: that is lost where the browser asks for the
+    # next run before it has seen the widget. After a step it is another widget, and begins there.
+    pick = f"{key}-pick-{st.session_state.get(f'{key}-steps', 0)}"
+    st.selectbox(
+        "Visit",
+        ids[1:],
+        ids.index(st.session_state[key]) - 1,
+        format_func=name,
+        key=pick,
+        on_change=lambda: st.session_state.update({key: st.session_state[pick]}),
+        width=WIDTH,
+    )
+    later = ids.index(st.session_state[key])
     against = st.segmented_control(
         "Compared with", (BEFORE, FIRST, ANOTHER), default=BEFORE, required=True, key=f"{key}-with"
     )
