@@ -4,19 +4,43 @@ import datetime
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from records import deletion, erasure, moves, patients, search, verification
+from records import (
+    chain,
+    confirmations,
+    deletion,
+    erasure,
+    moves,
+    outlines,
+    overviews,
+    patients,
+    plans,
+    search,
+    verification,
+)
+from records.confirmations import ConfirmationFields
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
+from records.overviews import NewOverview
 from records.photos import KnownPhoto
+from records.plans import PlanFields
 from records.schema import open_database
 from records.store import open_store
-from tests.records.clinic import CLINIC, OFFICE, Clinic, Clock, picture
+from tests.records.clinic import CLINIC, CODES, OFFICE, Clinic, Clock, picture
+
+
+def named(lesion_id: str) -> Any:
+    """A lesion of which only the id is known."""
+    return SimpleNamespace(id=lesion_id)
+
 
 SOAK = os.environ.get("SKIN_SOAK") == "1"
 DAYS = st.sampled_from([None, datetime.date(2025, 3, 1), datetime.date(2025, 3, 10)])
@@ -26,7 +50,9 @@ PICTURES = st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True)
 class Records(RuleBasedStateMachine):
     """Drives the record calls beside a simple idea of what should be there.
 
-    The idea: `lesions` has the patient and the photos of each lesion, `hidden` what is deleted.
+    The idea: `lesions` has the patient and the photos of each lesion, `overviews` those of each
+    patient, `hidden` what is deleted. `visit_of` has the visit of each photo, `plans`, `diagnoses`
+    and `outlines` what was decided about each lesion or photo, the one that holds last.
     """
 
     patient_ids: Bundle[str] = Bundle("patient_ids")
@@ -45,7 +71,13 @@ class Records(RuleBasedStateMachine):
         self.numbers = 0
         self.patients: dict[str, str] = {}
         self.lesions: dict[str, tuple[str, dict[str, str]]] = {}  # patient; photo ids by hash
+        self.overviews: dict[str, dict[str, str]] = {}  # ids by hash
+        self.visit_of: dict[str, str] = {}
+        self.plans: dict[str, list[str]] = {}
+        self.diagnoses: dict[str, list[str]] = {}
+        self.outlines: dict[str, list[str]] = {}
         self.hidden: set[str] = set()
+        self.entries = 0
 
     def teardown(self) -> None:
         self.clinic.database.close()
@@ -59,14 +91,39 @@ class Records(RuleBasedStateMachine):
 
     def shown(self, lesion_id: str) -> dict[str, str]:
         photos = self.lesions[lesion_id][1]
-        return {sha: one for sha, one in photos.items() if one not in self.hidden}
+        return {
+            sha: one
+            for sha, one in photos.items()
+            if not self.hidden & {one, self.visit_of.get(one, "")}
+        }
+
+    def learn_visits(self, lesion_id: str) -> None:
+        page = self.clinic.page(named(lesion_id))
+        for one in page.visits:
+            self.visit_of |= {photo.id: one.visit.id for photo in one.photos}
 
     @rule(target=patient_ids)
     def add_patient(self) -> str:
         self.numbers += 1
         patient = self.clinic.patient(f"P{self.numbers}")
         self.patients[patient.id] = patient.fields.clinic_id
+        self.overviews[patient.id] = {}
         return patient.id
+
+    @rule(patient_id=patient_ids, name=st.sampled_from(["", "Ana Lima"]))
+    def change_patient(self, patient_id: str, name: str) -> None:
+        database = self.clinic.database
+        try:
+            before = patients.get(database, actor=CLINIC, patient_id=patient_id)
+        except NotFound:
+            return
+        values = {"actor": CLINIC, "patient_id": patient_id}
+        fields = replace(before.fields, name=name)
+        after = patients.change(database, **values, fields=fields, edition=before.edition)
+        if after.edition != before.edition:
+            with pytest.raises(Conflict):  # from a page that was open meanwhile
+                other = replace(fields, name="Berg")
+                patients.change(database, **values, fields=other, edition=before.edition)
 
     @rule(target=lesion_ids, patient_id=patient_ids)
     def add_lesion(self, patient_id: str) -> Any:
@@ -91,6 +148,7 @@ class Records(RuleBasedStateMachine):
         except KnownPhoto:
             others = [one for one in self.lesions if one != lesion.id]
             held = {sha for one in others for sha in self.lesions[one][1]}
+            held |= {sha for one in self.overviews.values() for sha in one}
             assert not yes and any(photo.sha256 in held for photo in photos)
             return
         assert self.alive(lesion.id) and (again is None or again.photo_ids == ())
@@ -98,14 +156,107 @@ class Records(RuleBasedStateMachine):
         assert len(saved.photo_ids) == len(new)
         for photo, photo_id in zip(new, saved.photo_ids, strict=True):
             self.lesions[lesion.id][1][photo.sha256] = photo_id
+        self.learn_visits(lesion.id)
 
-    @rule(target=deletions, lesion=lesion_ids, what=st.sampled_from(["photo", "lesion", "patient"]))
+    @rule(lesion=lesion_ids, action=st.sampled_from(plans.ACTIONS), carry_out=st.booleans())
+    def plan(self, lesion: Any, action: str, carry_out: bool) -> None:
+        due = datetime.date(2025, 9, 1) if action == "monitor" else None
+        values = {"actor": CLINIC, "lesion_id": lesion.id, "save_key": self.clinic.key()}
+        try:
+            for _ in range(2):  # a second click finds what the first has made
+                fields = PlanFields(action, due)
+                made = plans.make(self.clinic.database, **values, fields=fields)
+        except NotFound:
+            assert not self.alive(lesion.id)
+            return
+        self.plans.setdefault(lesion.id, []).append(made.id)
+        if carry_out:
+            day = self.clinic.database.today()
+            plans.done(self.clinic.database, actor=CLINIC, plan_id=made.id, done_on=day)
+
+    @rule(lesion=lesion_ids, code=st.sampled_from(CODES), stale=st.booleans())
+    def confirm(self, lesion: Any, code: str, stale: bool) -> None:
+        before = self.diagnoses.get(lesion.id, [])
+        replaces = None if stale or not before else before[-1]
+        values = {"actor": CLINIC, "lesion_id": lesion.id, "codes": CODES}
+        reason = "The first was mistaken." if replaces else ""
+        fields = ConfirmationFields(code, "histopathology", reason=reason)
+        try:
+            made = confirmations.confirm(
+                self.clinic.database,
+                **values,
+                fields=fields,
+                replaces_id=replaces,
+                save_key=self.clinic.key(),
+            )
+        except NotFound:
+            assert not self.alive(lesion.id)
+            return
+        except Conflict:
+            assert stale and before
+            return
+        assert not (stale and before)
+        self.diagnoses.setdefault(lesion.id, []).append(made.id)
+
+    @rule(lesion=lesion_ids, points=st.sampled_from([(), ((0, 0), (60, 0), (30, 40))]))
+    def outline(self, lesion: Any, points: Any) -> None:
+        if not self.alive(lesion.id) or not (shown := self.shown(lesion.id)):
+            return
+        photo_id = next(iter(shown.values()))
+        before = self.outlines.setdefault(photo_id, [])
+        made = outlines.draw(
+            self.clinic.database,
+            actor=CLINIC,
+            photo_id=photo_id,
+            points=points,
+            replaces_id=before[-1] if before else None,
+            save_key=self.clinic.key(),
+        )
+        before.append(made.id)
+
+    @rule(patient_id=patient_ids, number=st.integers(0, 5), yes=st.booleans())
+    def add_overview(self, patient_id: str, number: int, yes: bool) -> None:
+        photo = picture(number)
+        kept = self.overviews.get(patient_id, {})
+        try:
+            made = overviews.add(
+                self.clinic.database,
+                self.clinic.store,
+                actor=CLINIC,
+                patient_id=patient_id,
+                photo=NewOverview(photo.data, photo.name, photo.media_type),
+                although_known=yes,
+                save_key=self.clinic.key(),
+            )
+        except NotFound:
+            assert patient_id in self.hidden or patient_id not in self.patients
+            return
+        except KnownPhoto:
+            assert not yes
+            return
+        if kept.get(photo.sha256) not in {None, made}:
+            assert kept[photo.sha256] in self.hidden
+        kept[photo.sha256] = made
+
+    @rule(
+        target=deletions,
+        lesion=lesion_ids,
+        what=st.sampled_from(["photo", "visit", "overview", "lesion", "patient"]),
+    )
     def delete(self, lesion: Any, what: str) -> Any:
         if not self.alive(lesion.id):
             return multiple()
         patient_id = self.lesions[lesion.id][0]
         photos = list(self.shown(lesion.id).values())
-        one = {"photo": photos[:1], "lesion": [lesion.id], "patient": [patient_id]}[what]
+        seen = [one for one in self.overviews[patient_id].values() if one not in self.hidden]
+        visits = [self.visit_of[one] for one in photos]
+        one = {
+            "photo": photos[:1],
+            "visit": visits[:1],
+            "overview": seen[:1],
+            "lesion": [lesion.id],
+            "patient": [patient_id],
+        }[what]
         if not one:
             return multiple()
         gone = deletion.delete(self.clinic.database, actor=CLINIC, kind=what, object_id=one[0])
@@ -145,6 +296,7 @@ class Records(RuleBasedStateMachine):
             return
         del self.lesions[lesion.id][1][sha256]
         self.lesions[other.id][1][sha256] = photo_id
+        self.learn_visits(other.id)
 
     @rule(hours=st.sampled_from([1, 13, 30]))
     def a_night(self, hours: int) -> None:
@@ -175,20 +327,27 @@ class Records(RuleBasedStateMachine):
         """Takes something, and all within it, out of the idea."""
         self.hidden.discard(one)
         self.patients.pop(one, None)
+        self.hidden -= set(self.overviews.pop(one, {}).values())
+        for kept in self.overviews.values():
+            for sha in [sha for sha, each in kept.items() if each == one]:
+                del kept[sha]
         for lesion_id, (patient_id, photos) in list(self.lesions.items()):
             if one in {lesion_id, patient_id}:
                 del self.lesions[lesion_id]
                 self.hidden -= {lesion_id, *photos.values()}
             else:
-                photos_left = {sha: each for sha, each in photos.items() if each != one}
+                photos_left = {
+                    sha: each
+                    for sha, each in photos.items()
+                    if one not in {each, self.visit_of.get(each)}
+                }
                 self.lesions[lesion_id] = patient_id, photos_left
 
     @invariant()
     def everything_is_where_it_should_be(self) -> None:
         for lesion_id in self.lesions:
-            lesion = type("Named", (), {"id": lesion_id})()
             try:
-                page = self.clinic.page(lesion)
+                page = self.clinic.page(named(lesion_id))
             except RecordError:
                 assert not self.alive(lesion_id)
                 continue
@@ -196,9 +355,32 @@ class Records(RuleBasedStateMachine):
             assert page.patient.id == self.lesions[lesion_id][0]
             photos = {photo.sha256: photo.id for one in page.visits for photo in one.photos}
             assert photos == self.shown(lesion_id)
+            drawn = [one for photo_id in photos.values() for one in self.outlines.get(photo_id, [])]
+            holds = [self.outlines[one][-1] for one in photos.values() if self.outlines.get(one)]
+            decided = (
+                (page.plans, self.plans.get(lesion_id, []), None),
+                (page.confirmations, self.diagnoses.get(lesion_id, []), None),
+                ([one for one in page.outlines if one.photo_id in photos.values()], drawn, holds),
+            )
+            for there, made, current in decided:
+                assert {one.id for one in there} == set(made)
+                now = {one.id for one in there if one.current}
+                assert now == set(made[-1:] if current is None else current)
         for patient_id, clinic_id in self.patients.items():
             hits = search.patients(self.clinic.database, actor=CLINIC, text=clinic_id, limit=99)
             assert (patient_id in {hit.id for hit in hits}) == (patient_id not in self.hidden)
+            if patient_id not in self.hidden:
+                there = overviews.of_patient(
+                    self.clinic.database, actor=CLINIC, patient_id=patient_id
+                )
+                kept = set(self.overviews[patient_id].values()) - self.hidden
+                assert {one.id for one in there} == kept
+
+    @invariant()
+    def the_log_only_grows(self) -> None:
+        now = chain.head(self.clinic.database, actor=OFFICE).seq
+        assert now >= self.entries
+        self.entries = now
 
 
 def test_whatever_is_done_everything_stays_whole(empty_file: Path) -> None:
