@@ -46,7 +46,7 @@ class Settings:
     isic_sha256: str  # of its ZIP of photos, "" where it is not known
     max_upload_bytes: int  # of a photo
     max_archive_bytes: int  # of a ZIP of photos
-    max_dataset_bytes: int  # of a data set's ZIP that a browser sends
+    max_dataset_bytes: int  # of a data set's or a model's ZIP that a browser sends
     max_session_bytes: int
     max_photos: int
     max_analysis_seconds: float
@@ -79,9 +79,10 @@ def load() -> Settings:
         isic_url=_isic_url(),
         isic_sha256=_isic_sha256(),
         max_upload_bytes=25 * 1024 * 1024,
-        # Equal to server.maxUploadSize in .streamlit/config.toml, so both doors refuse alike.
         max_archive_bytes=200 * 1024 * 1024,
-        max_dataset_bytes=500 * 1024 * 1024,  # larger ones come by way of the inbox
+        # Larger ones come by way of the inbox. No widget takes more: the server itself refuses what
+        # is over its server.maxUploadSize in .streamlit/config.toml.
+        max_dataset_bytes=500 * 1024 * 1024,
         max_session_bytes=1024 * 1024 * 1024,  # uploads that one signed-in browser may hold here
         max_photos=200,
         # Two hundred photos, eight views each, take about 25 on one core that others may share.

@@ -61,7 +61,9 @@ def routes(door: Door) -> list[Route]:
         Route("/signin/page.css", partial(_style, door)),
     ]
     logos = [Route(f"/signin/{name}", partial(_file, path)) for name, path in door.logos.items()]
-    return [*own, *logos]
+    # A mistyped address would else show the app's own page, which waits for a session in vain.
+    lost = Route("/signin/{rest:path}", _to_sign_in)
+    return [*own, *logos, lost]
 
 
 def sign_in_form(door: Door, request: Request, form: Form) -> Response:
@@ -349,6 +351,10 @@ def _address(door: Door, request: Request) -> str:
     if "x-forwarded-for" in request.headers and not door.behind_proxy():
         return "forwarded"
     return request.client.host if request.client else ""
+
+
+async def _to_sign_in(request: Request) -> Response:
+    return RedirectResponse("/signin", status_code=303)
 
 
 async def _style(door: Door, request: Request) -> Response:

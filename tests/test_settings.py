@@ -1,5 +1,6 @@
 """The environment is read in one place and its folders are absolute."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def test_the_records_lie_in_the_data_folder_by_default(
     loaded = settings.load()
     assert loaded.database_url == f"sqlite:///{tmp_path.resolve()}/records.sqlite"
     assert loaded.photos_url == "s3://clinic/photos"
+
+
+def test_the_server_takes_what_the_widgets_take() -> None:
+    with (settings.ROOT / ".streamlit" / "config.toml").open("rb") as file:
+        most = tomllib.load(file)["server"]["maxUploadSize"]
+    assert most == settings.load().max_dataset_bytes >> 20
 
 
 def test_a_proxy_must_speak_https(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,6 +247,12 @@ def test_a_one_time_link_sets_the_password(house: House, database: Database, ann
     assert used.status_code == 410 and "has been used or is too old" in used.text
 
 
+def test_a_mistyped_address_leads_to_the_form(house: House) -> None:
+    for path in ("/signin/x", "/signin/;/accounts", "/signin/first/x"):
+        answer = house.client().get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/signin"), path
+
+
 def test_a_form_is_no_way_to_fill_the_memory(house: House, anna: Account) -> None:
     client = house.client()
     client.get("/signin")

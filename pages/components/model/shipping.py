@@ -12,8 +12,6 @@ from skinmodel import parcel
 from skinmodel.registry import card_hash
 from skinmodel.weights import InvalidModel
 
-MOST = 1000  # MB, as large as a model's weights may be
-
 
 def take_in() -> None:
     """A model's file; it is registered, and not used before it is promoted."""
@@ -22,7 +20,7 @@ def take_in() -> None:
     file = st.file_uploader(
         "Model file (.zip), as another DermTrace exports it",
         type="zip",
-        max_upload_size=MOST,
+        max_upload_size=serving.limits().max_dataset_bytes >> 20,
         key=f"model-file-{number}",
     )
     if not file or not st.button("Import", type="primary", key="import-model"):

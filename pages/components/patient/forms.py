@@ -43,7 +43,9 @@ def patient_fields(was: PatientFields, *, key: str) -> PatientFields:
         clinic_id=st.text_input(
             "Clinic's own id", was.clinic_id, max_chars=64, key=f"{key}-id", autocomplete="off"
         ),
-        name=was.name,
+        name=st.text_input(
+            "Name (optional)", was.name, max_chars=200, key=f"{key}-name", autocomplete="off"
+        ),
         year_of_birth=st.number_input(
             "Year of birth",
             year - OLDEST,
