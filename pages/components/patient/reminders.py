@@ -15,6 +15,12 @@ LISTED = 12  # of each list; the rest is counted
 def show(actor: Actor) -> None:
     """Each list that is not empty, the most urgent first."""
     waiting = plans.reminders(serving.database(), actor=actor)
+    if not any((waiting.overdue, waiting.due, waiting.awaiting_histology, waiting.undated)):
+        st.header("Waiting", anchor=False)
+        st.caption(
+            f"No plan is overdue or due within {plans.SOON} days, and no histology is awaited."
+            " What is planned for a lesion appears here in time."
+        )
     _some("Overdue", waiting.overdue)
     _some(f"Due within {plans.SOON} days", waiting.due)
     _some("Awaiting histology", waiting.awaiting_histology)
