@@ -204,5 +204,5 @@ def how(reports: Part) -> None:
     text = str(reports.get("how", ""))
     for key, name in SHOWN.items():
         text = text.replace(f" {key}:", f" {name}:")
-    text = text.replace("[value, low, high]", "value (low to high)")
+    text = text.replace("Values are [value, low, high] with 95 % intervals", "95 % intervals")
     st.caption(markdown(text))
