@@ -149,6 +149,24 @@ def test_a_photo_of_another_patient_is_a_question_that_names_nobody(person: Sign
     assert len(kept(person, second).visits) == 1
 
 
+def test_earlier_photos_are_decoded_once_for_all_visits_that_follow(
+    person: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = add_lesion(person)
+    save(person, *examined(jpeg(3141, MARCH), jpeg(3142, JUNE)), opened)
+    decoder, read = serving.decoder(), []
+
+    def spy(data: bytes, *, name: str) -> object:
+        read.append(name)
+        return decode(data, name=name)
+
+    decode = decoder.read
+    monkeypatch.setattr(decoder, "read", spy)
+    trays = [opening.load(person.actor, opened.lesion.id, uploader=n) for n in range(2)]
+    assert read == ["photo-0.jpg", "photo-1.jpg"]
+    assert [len(tray.items) for tray in trays] == [2, 2]
+
+
 def test_days_make_visits_and_undated_photos_one_each(person: SignedIn) -> None:
     tray, _ = examined(jpeg(1, MARCH), jpeg(2, MARCH), jpeg(3), jpeg(4))
     days = [(v.fields.day, len(v.photos)) for v in saving.new_visits(tray, VisitFields(), None)]

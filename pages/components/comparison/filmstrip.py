@@ -28,6 +28,7 @@ def show(actor: Actor, page: LesionPage) -> None:
     if pages > 1:
         with st.container(horizontal=True, vertical_alignment="center"):
             start = (st.pagination(pages, default=pages, key="visits-page") - 1) * PER_PAGE
+            start = min(start, len(page.visits) - PER_PAGE)  # the newest page is a full one
             shown = span(start, PER_PAGE, len(page.visits))
             st.caption(f"Visits {shown} of {len(page.visits)}", width="content")
     with st.container(horizontal=True, gap="medium"):

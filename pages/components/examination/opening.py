@@ -12,8 +12,9 @@ from records import photos, series
 from records.actors import CLINICIAN, Actor
 from records.errors import NotFound, RecordError
 from records.series import LesionPage
-from skinmodel.images import InvalidImage
+from skinmodel.images import InvalidImage, Photo
 
+MOST_READ = 64  # photos
 WANTED = "analyse-opened"  # the lesion that is to be analysed as soon as it is open
 
 
@@ -111,14 +112,20 @@ def load(actor: Actor, lesion_id: str, *, uploader: int) -> Tray:
             waiting.progress(place / len(kept), f"Reading photo {place + 1} of {len(kept)}")
         try:
             data = photos.read(database, store, actor=actor, photo_id=photo.id)
-            read = serving.decoder().read(data, name=photo.name)
-            tray.add(read, photo.name, day, kept=True)
+            tray.add(_read(photo.sha256, photo.name, data), photo.name, day, kept=True)
         except (RecordError, InvalidImage) as error:
             tray.refuse(photo.name, str(error))
     if page.assessments:  # what was decided once is not asked again
         tray.set_aside(page.assessments[-1].result.more.get("set_aside", ()))
     waiting.empty()
     return tray
+
+
+# Twelve earlier photos of 12 megapixels take as long to decode as the thirteenth to analyse. Of
+# 1.4 MB each at most MOST_READ are kept; what is erased is out of memory, too, within the hour.
+@st.cache_resource(show_spinner=False, max_entries=MOST_READ, ttl=3600)
+def _read(sha256: str, name: str, _data: bytes) -> Photo:
+    return serving.decoder().read(_data, name=name)
 
 
 def show(tray: Tray) -> None:
