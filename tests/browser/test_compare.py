@@ -30,9 +30,7 @@ def lesion_id(server: Server) -> str:
     return drawn(server, "4711")
 
 
-def drawn(
-    server: Server, clinic_id: str, visits: int = 3, *, size: tuple[int, int] = SIZE
-) -> str:
+def drawn(server: Server, clinic_id: str, visits: int = 3, *, size: tuple[int, int] = SIZE) -> str:
     """The id of a new patient's lesion with the first visits of a drawn one that grew."""
     database = open_database(f"sqlite:///{server.data / 'records.sqlite'}")
     store = open_store(str(server.data / "photos"))
@@ -173,7 +171,7 @@ def test_an_outline_is_corrected_by_hand_undone_saved_and_given_back(
     before = area.inner_text()
     page.get_by_role("button", name="Correct the outline of 2 Oct 2024").click()
     dialog = page.get_by_role("dialog")
-    points = dialog.locator("circle")
+    points = dialog.locator(".points circle")
     points.first.wait_for()
     count = points.count()
     save = dialog.get_by_role("button", name="Save the outline")
@@ -193,6 +191,22 @@ def test_an_outline_is_corrected_by_hand_undone_saved_and_given_back(
     page.keyboard.press("+")
     expect(points).to_have_count(count + 1)
     page.keyboard.press("Delete")
+    expect(points).to_have_count(count)
+    # The brush pushes the line outwards, from the middle to the left edge, and is undone as one.
+    area_drawn = dialog.locator("polygon.area")
+    outline = area_drawn.get_attribute("points")
+    box = area_drawn.bounding_box()
+    assert box
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 20, middle[1], steps=12)
+    page.mouse.up()
+    pushed = area_drawn.bounding_box()
+    assert pushed and pushed["x"] < box["x"] - 30
+    assert pushed["x"] + pushed["width"] == pytest.approx(box["x"] + box["width"], abs=1)
+    undo.click()
+    assert area_drawn.get_attribute("points") == outline
     expect(points).to_have_count(count)
     # A point on the lower half is dragged well into the skin: the lesion is larger.
     box = points.nth(count // 2).bounding_box()

@@ -1,9 +1,12 @@
 // A polygon over a photo: points are dragged or moved by keys, added on the line, deleted, undone.
+// Beside the points the pointer is a brush that pushes the line before it, from inside or outside.
 // The server learns of it when it is saved.
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST = 3, MOST = 400; // points, as the records take them
 const RADIUS = 6; // of a point, in pixels of the screen
+const BRUSH = 26; // its radius, in pixels of the screen
+const SLACK = 0.7; // so near a straight line a point says nothing, in pixels of the screen
 const CIRCLE = 24; // points to begin with where no outline was found
 const editors = new WeakMap();
 
@@ -31,6 +34,8 @@ class Editor {
     this.buttons = Object.fromEntries(
       [...root.querySelectorAll("[data-do]")].map((button) => [button.dataset.do, button]));
     for (const [name, button] of Object.entries(this.buttons)) button.onclick = () => this[name]();
+    this.brush = root.querySelector(".brush");
+    this.svg.addEventListener("pointerdown", (event) => this.press(event));
     this.svg.addEventListener("pointermove", (event) => this.drag(event));
     this.svg.addEventListener("pointerup", () => this.drop());
     this.svg.addEventListener("pointercancel", () => this.drop());
@@ -171,6 +176,7 @@ class Editor {
 
   take(event, index) {
     event.preventDefault();
+    event.stopPropagation(); // not the brush
     this.chosen = index;
     this.held = { before: this.copy(), moved: false };
     this.draw();
@@ -181,6 +187,7 @@ class Editor {
   split(event, index) {
     if (this.points.length >= MOST) return;
     event.preventDefault();
+    event.stopPropagation();
     this.insert(index, this.place(event));
     this.draw("A point was added.");
     this.held = { before: null, moved: false }; // adding it was the change
@@ -188,15 +195,74 @@ class Editor {
     this.svg.setPointerCapture(event.pointerId);
   }
 
+  // A press beside points and line takes up the brush.
+  press(event) {
+    if (event.button || this.held) return;
+    event.preventDefault();
+    this.held = { before: this.copy(), moved: false, brush: true };
+    this.chosen = -1;
+    this.mark();
+    this.push(this.place(event));
+    this.svg.setPointerCapture(event.pointerId);
+  }
+
+  // Everything under the brush goes to its edge.
+  push(at) {
+    const radius = BRUSH / (this.svg.getScreenCTM()?.a || 1);
+    set(this.brush, { cx: at[0], cy: at[1], r: radius });
+    const apart = ([x, y], [u, v]) => Math.hypot(x - u, y - v);
+    const points = [];
+    let moved = false, spare = MOST - this.points.length;
+    this.points.forEach((here, index) => {
+      const next = this.points[(index + 1) % this.points.length], length = apart(here, next);
+      points.push(here);
+      // The line near the brush gets points to bend at.
+      const parts = toSegment(at, here, next) < radius ? Math.min(spare + 1, Math.ceil((3 * length) / radius)) : 1;
+      spare -= parts - 1;
+      for (let part = 1; part < parts; part += 1) {
+        points.push(here.map((value, axis) => value + ((next[axis] - value) * part) / parts));
+      }
+    });
+    const pushed = points.map((point) => {
+      const far = apart(point, at);
+      if (far >= radius || !far) return point;
+      moved = true;
+      return this.within(point.map((value, axis) => at[axis] + ((value - at[axis]) * radius) / far));
+    });
+    if (!moved) return;
+    if (!this.held.moved) this.keep(this.held.before);
+    this.held.moved = true;
+    this.points = pushed;
+    this.draw();
+  }
+
+  // Without the points that lie on the line between their neighbours.
+  thin() {
+    const slack = SLACK / (this.svg.getScreenCTM()?.a || 1), kept = [];
+    this.points.forEach((point, index) => {
+      const next = this.points[(index + 1) % this.points.length];
+      if (!kept.length || toSegment(point, kept[kept.length - 1], next) > slack) kept.push(this.within(point));
+    });
+    if (kept.length >= LEAST) this.points = kept;
+  }
+
   drag(event) {
     if (!this.held) return;
+    if (this.held.brush) return this.push(this.place(event));
     if (!this.held.moved && this.held.before) this.keep(this.held.before);
     this.held.moved = true;
     this.points[this.chosen] = this.place(event);
     this.draw();
   }
 
-  drop() { this.held = null; }
+  drop() {
+    if (this.held?.brush) {
+      set(this.brush, { r: 0 });
+      if (this.held.moved) this.thin();
+      this.draw();
+    }
+    this.held = null;
+  }
 
   focus() { this.dots.children[this.chosen]?.focus({ preventScroll: true }); }
 
@@ -239,6 +305,13 @@ class Editor {
     this.buttons.reset.disabled = !this.past.length;
     this.buttons.save.disabled = !this.unsaved;
   }
+}
+
+// How far a point is from the line between two others.
+function toSegment([x, y], [fromX, fromY], [toX, toY]) {
+  const alongX = toX - fromX, alongY = toY - fromY, length = alongX ** 2 + alongY ** 2;
+  const share = length ? Math.min(1, Math.max(0, ((x - fromX) * alongX + (y - fromY) * alongY) / length)) : 0;
+  return Math.hypot(x - fromX - share * alongX, y - fromY - share * alongY);
 }
 
 function set(element, values) {
