@@ -130,7 +130,7 @@ def _backup(options: argparse.Namespace, given: settings.Settings) -> int:
 
 def _restore(options: argparse.Namespace, given: settings.Settings) -> int:
     if options.list:
-        names = restore.snapshots(options.source, passphrase=given.backup_passphrase)
+        names = restore.snapshots(options.source, actor=CONSOLE, passphrase=given.backup_passphrase)
         print("\n".join(names))
         return 0
     done = restore.restore(

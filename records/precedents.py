@@ -82,6 +82,7 @@ def read(database: Database, store: Store, *, actor: Actor, photo: CasePhoto) ->
 
 def note(database: Database, *, actor: Actor, count: int) -> None:
     """Notes that the network went over so many cases."""
+    actor.require(CLINICIAN)
     with database.write() as session:
         audit.append(
             session,

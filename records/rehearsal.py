@@ -83,6 +83,7 @@ def rehearse(
 
     RecordError says what keeps it from being restored.
     """
+    actor.require(ADMIN)
     progress(0.0, "Opening the newest backup")
     found = look(actor=actor, source=source, passphrase=passphrase)
     place = open_place(source, passphrase)

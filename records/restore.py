@@ -51,8 +51,9 @@ class Restored:
         return text
 
 
-def snapshots(source: str, *, passphrase: str = "") -> list[str]:
+def snapshots(source: str, *, actor: Actor, passphrase: str = "") -> list[str]:
     """The names of the backups at a place, oldest first; they begin with the moment in UTC."""
+    actor.require(ADMIN)
     return open_place(source, passphrase).files.list("snapshots")
 
 

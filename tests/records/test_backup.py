@@ -151,7 +151,7 @@ def test_a_second_backup_copies_only_what_is_new(sqlite_clinic: Clinic, tmp_path
     backup.make(sqlite_clinic.database, sqlite_clinic.store, actor=OFFICE, to=to)
     new = {path: path.stat().st_mtime_ns for path in (tmp_path / "backups" / "files").rglob("*/*")}
     assert old.items() <= new.items() and len(new) == len(old) + 1
-    assert len(restore.snapshots(to)) == 2
+    assert len(restore.snapshots(to, actor=OFFICE)) == 2
     assert not backup.is_due(sqlite_clinic.database, hours=24)
     sqlite_clinic.clock.pass_by(hours=24)
     assert backup.is_due(sqlite_clinic.database, hours=24)
@@ -185,7 +185,7 @@ def test_a_backup_under_four_writers_is_consistent(url: str, tmp_path: Path) -> 
     assert failed == []
     new = f"sqlite:///{tmp_path / 'new.sqlite'}"
     files = open_store(str(tmp_path / "new photos"))
-    for name in restore.snapshots(str(tmp_path / "backups")):
+    for name in restore.snapshots(str(tmp_path / "backups"), actor=OFFICE):
         done = restore.restore(
             new, files, actor=OFFICE, source=str(tmp_path / "backups"), name=name
         )

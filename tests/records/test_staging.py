@@ -67,7 +67,7 @@ def asked(clinic: Clinic, folder: Path) -> Actor:
     place = {"source": str(folder / "backups"), "passphrase": ""}
     backup.make(clinic.database, clinic.store, actor=anna, to=place["source"])
     clinic.save(clinic.lesion(clinic.patient("4712")), picture(2))
-    (name,) = restore.snapshots(place["source"])
+    (name,) = restore.snapshots(place["source"], actor=OFFICE)
     staging.ask(clinic.database, folder, actor=anna, **place, name=name)
     return anna
 
@@ -100,7 +100,7 @@ def test_a_restore_waits_for_the_next_start_and_says_what_became_of_it(
     (entry,) = audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)
     assert (entry.account_id, entry.object_id) == (anna.account_id, waiting.id)
     assert carry_out(address(clinic), tmp_path, clinic.store) is None  # the next start does nothing
-    name = restore.snapshots(str(tmp_path / "backups"))[-1]
+    name = restore.snapshots(str(tmp_path / "backups"), actor=OFFICE)[-1]
     back = {"source": str(tmp_path / "backups"), "passphrase": "", "name": name}
     staging.ask(clinic.database, tmp_path, actor=anna, **back)
     carry_out(address(clinic), tmp_path, clinic.store)
@@ -122,7 +122,7 @@ def test_a_backup_in_which_nobody_administers_is_refused(
 ) -> None:
     place = {"source": str(tmp_path / "backups"), "passphrase": ""}
     backup.make(sqlite_clinic.database, sqlite_clinic.store, actor=OFFICE, to=place["source"])
-    (name,) = restore.snapshots(place["source"])
+    (name,) = restore.snapshots(place["source"], actor=OFFICE)
     with pytest.raises(RecordError, match="Nobody in this backup could sign in"):
         staging.ask(sqlite_clinic.database, tmp_path, actor=OFFICE, **place, name=name)
     with pytest.raises(NotAllowed):
@@ -198,7 +198,7 @@ def test_a_kill_at_any_step_leaves_one_state_or_the_other_and_the_next_start_goe
         restored = audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)
         assert len(restored) == 1 and chain.verify(clinic.database, actor=OFFICE).sound
         clinic.database.close()
-        kept = restore.snapshots(str(folder / "backups"))
+        kept = restore.snapshots(str(folder / "backups"), actor=OFFICE)
         assert len(kept) >= 2  # that of the state before is there
         assert not list(folder.glob("records.sqlite.restoring*"))
         assert len(list(folder.glob("records.sqlite.replaced*"))) == 1

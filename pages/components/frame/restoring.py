@@ -37,7 +37,9 @@ def show(actor: Actor) -> None:
         say = st.info if staged.state == staging.DONE else st.warning
         say(f"{at}: {markdown(staged.sentence)}")
     names = saves.attempt(
-        lambda: restore.snapshots(found.backups_url, passphrase=found.backup_passphrase)
+        lambda: restore.snapshots(
+            found.backups_url, actor=actor, passphrase=found.backup_passphrase
+        )
     )
     if not names:
         st.write("As soon as there is a backup, it can be brought back here.")
