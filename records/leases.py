@@ -178,5 +178,5 @@ def _note(database: Database, session: Session, kind: str, row: JobRow) -> None:
         account_id=WORKER,
         kind=kind,
         object_id=row.id,
-        detail={"run": row.number},
+        detail={"run": row.number} | ({"version": row.version} if row.version else {}),
     )

@@ -221,8 +221,8 @@ def _note(session: Session, row: PromotionRow, actor: Actor, kind: str) -> None:
         detail={
             "from": row.from_version,
             "to": row.to_version,
-            "from sha256": row.from_sha256,
-            "to sha256": row.to_sha256,
+            "weights from": row.from_sha256,
+            "weights to": row.to_sha256,
         },
     )
 

@@ -14,7 +14,7 @@ from typing import Self
 import pandas as pd
 from PIL import Image
 
-from skinmodel.diagnoses import CODES
+from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.plain import tuples
 from training.csvfile import counted, some
 from training.datasets import DataSet
@@ -227,9 +227,10 @@ def _warnings(
     warnings = []
     counts = {code: int(lesions.get(code, 0)) for code in CODES}
     if none := [code for code, n in counts.items() if not n]:
-        warnings.append(f"There is no lesion of {', '.join(none)}: another data set must have it.")
-    if few := [f"{code} {n}" for code, n in counts.items() if 0 < n < FEW]:
-        warnings.append(f"Fewer than {FEW} lesions of {', '.join(few)}.")
+        names = " or ".join(diagnosis(code).name.lower() for code in none)
+        warnings.append(f"No lesion is {names}: another data set must have some.")
+    if few := [f"{diagnosis(c).name.lower()} {n}" for c, n in counts.items() if 0 < n < FEW]:
+        warnings.append(f"Fewer than {FEW} lesions: {', '.join(few)}.")
     if mixed := [one for one in strange if one.diagnoses[0] != one.diagnoses[1]]:
         what = counted(len(mixed), "pair")
         warnings.append(f"{what} of photos with different diagnoses: the two look the same.")

@@ -18,6 +18,9 @@ from training.versus import Comparison, read
 
 LEAST_MELANOMAS = 100
 MARGIN = 0.05  # of melanoma sensitivity that may at most be lost, at 95 % confidence
+FLAGS_ALL = (
+    "Its alert line flags every lesion: too few malignant lesions were kept apart to draw one."
+)
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -47,6 +50,8 @@ def judge(candidate: Path, other: Path) -> Verdict:
     if sentence := _one_diagnosis(model.card):
         faults.append(sentence)
     doubts, facts = _evidence(candidate, model, other)
+    if model.calibration.alert and model.calibration.alert.threshold <= 0:
+        doubts.append(FLAGS_ALL)
     return Verdict(tuple(faults), tuple(doubts), tuple(facts))
 
 

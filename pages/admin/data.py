@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import count, markdown
-from pages.components.learning import adding, datareport, discarding, intakes
+from pages.components.learning import adding, datareport, discarding, ended, intakes
 from records.actors import ADMIN
 from skinmodel.export import long_date
 from training import datasets
@@ -49,6 +49,9 @@ def row(data: DataSet) -> None:
                 key=f"open-{data.id}",
                 on_click=lambda: st.session_state.update({OPEN: None if is_open else data.id}),
             )
+            if not data.fault and st.button("Train on it", key=f"train-{data.id}"):
+                st.session_state[ended.AGAIN] = {"data": [data.id]}
+                st.switch_page("admin/training.py")
             if data.kind == "clinic" and st.button("Make anew", key=f"anew-{data.id}"):
                 adding.ask(adding.CLINIC)
             if st.button("Delete", key=f"delete-{data.id}", type="tertiary"):

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import DASH, markdown
-from pages.components.learning import livecurves
+from pages.components.learning import livecurves, runs
 from pages.components.model import (
     beside,
     card,
@@ -20,10 +20,11 @@ from pages.components.model import (
     measures,
     promoting,
     shipping,
+    studies,
     wholecard,
 )
 from pages.components.model.card import interval
-from records import accounts, promotions
+from records import accounts, jobs, promotions
 from records.actors import ADMIN, Actor
 from records.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion
 from skinmodel.bundle import CARD
@@ -35,6 +36,7 @@ from training.manifest import InvalidData
 from training.versus import CANDIDATE, KINDS, OTHER, Comparison
 
 KIND_NAMES = {"single_photos": "Single photos", "series": "Lesions, all their photos"}
+CARD_TAB, LEARNED, STUDIES = "Model card", "How it learned", "Folds and searches"
 DEEDS = {PROMOTED: "Promoted", ROLLED_BACK: "Rolled back", OVERRIDE: "Promoted by override"}
 
 
@@ -54,13 +56,20 @@ def page(actor: Actor) -> None:
     names = accounts.names(serving.database(), actor=actor)
     versions(models, choice.folder, past)
     inuse.draw(actor, choice.folder, past)
-    st.header("Side by side", anchor=False)
-    candidate, other = choose(models, choice.folder)
-    waiting = promoting.requests(past)
-    for request in waiting:
-        if request.after.version != candidate.name:
-            promoting.decide(request, names)
-    look(candidate, other, active=choice.folder, names=names, waiting=waiting)
+    if len(models.versions()) > 1:
+        st.header("Side by side", anchor=False)
+        candidate, other = choose(models, choice.folder)
+        waiting = promoting.requests(past)
+        for request in waiting:
+            if request.after.version != candidate.name:
+                promoting.decide(request, names)
+        look(candidate, other, active=choice.folder, names=names, waiting=waiting)
+    else:
+        st.write("There is no other model yet. Train one on this clinic's data, or import one.")
+        if st.button("Go to the training", type="primary"):
+            st.switch_page("admin/training.py")
+        candidate = choice.folder
+    more(actor, candidate, choice.folder)
     st.header("Import", anchor=False)
     shipping.take_in()
     if past:
@@ -97,7 +106,7 @@ def choose(models: Registry, active: Path) -> tuple[Path, Path]:
     newest = there[0] if models.is_own(there[0]) else active.name
     with st.container(horizontal=True):
         first = st.selectbox("Model", there, index=there.index(newest), key="model", width=200)
-        rest = [name for name in there if name != first] or [first]
+        rest = [name for name in there if name != first]
         start = rest.index(active.name) if active.name in rest else 0
         second = st.selectbox("Beside", rest, index=start, key=f"beside-{first}", width=200)
     return models.folder(first), models.folder(second)
@@ -129,21 +138,39 @@ def look(
             for side in (CANDIDATE, OTHER)
         ]
         card.part(beside.decisions, found.numbers, sides)
+    else:
+        card.part(
+            beside.cards, read_card(candidate), read_card(other), (candidate.name, other.name)
+        )
     if candidate != active:
         promoting.offer(candidate, names, waiting)
     if found:
         card.part(in_detail, found, sides, candidate, other)
+
+
+def more(actor: Actor, folder: Path, active: Path) -> None:
+    """A model as a file, its card, how it learned, and what runs that make no model have found."""
+    values = read_card(folder)
     with st.container(horizontal=True):
-        shipping.hand_out(candidate)
-        own = serving.registry().is_own(candidate.name) and candidate != active
+        shipping.hand_out(folder)
+        shipping.hand_out_card(folder)
+        own = serving.registry().is_own(folder.name) and folder != active
         if own and st.button("Delete this model …"):
-            shipping.delete(candidate)
-    whole, learned = st.tabs(["Model card", "How it learned"])
-    values = read_card(candidate)
+            shipping.delete(folder)
+    found = jobs.everything(serving.database(), actor=actor)
+    others = studies.there(found)
+    tabs = [CARD_TAB, LEARNED, STUDIES] if others else [CARD_TAB, LEARNED]
+    asked = STUDIES if studies.CHOSEN in st.session_state and others else CARD_TAB
+    whole, learned, *rest = st.tabs(tabs, default=asked)
     with whole:
         wholecard.describe(values)
     with learned:
         card.part(_learning, values)
+    for tab in rest:
+        with tab:
+            made_by = next((job for job in found if job.version == folder.name), None)
+            sets = {one.id: one.name for one in runs.sets()}
+            studies.draw(others, sets, folder.name, made_by)
 
 
 def in_detail(found: Comparison, sides: beside.Sides, candidate: Path, other: Path) -> None:

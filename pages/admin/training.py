@@ -6,12 +6,12 @@ from pages.components.frame import guard, saves, serving
 from pages.components.learning import ended, estimating, runform, running, runs
 from records import accounts, jobs
 from records.actors import ADMIN, Actor
-from records.jobs import Job
+from records.jobs import INTERRUPTED, Job
 from training.request import Request
 
 
 def page(actor: Actor) -> None:
-    """What runs, what waits, a new run, and the earlier ones."""
+    """What runs, what waits; what ended last or was interrupted; a new run, and earlier ones."""
     st.title("Training", anchor=False)
     found = jobs.everything(serving.database(), actor=actor)
     people = accounts.names(serving.database(), actor=actor)
@@ -19,13 +19,17 @@ def page(actor: Actor) -> None:
     busy = running.unfinished(found)
     if busy:
         running.live(busy, names)
-    new(actor, busy=bool(busy))
     unfinished = {job_id for job_id, _ in busy}
-    earlier([job for job in found if job.id not in unfinished], names, people)
+    rest = [job for job in found if job.id not in unfinished]
+    shown = [job for job in rest if job.state == INTERRUPTED or job is found[0]]
+    for job in shown:
+        ended.one(job, names, people, is_open=True)
+    new(actor, folded=bool(found))
+    earlier([job for job in rest if job not in shown], names, people)
 
 
-def new(actor: Actor, *, busy: bool) -> None:
-    """The form for a new run, folded up while another one is at work."""
+def new(actor: Actor, *, folded: bool) -> None:
+    """The form for a new run, folded up below runs that are at work or have just ended."""
     there = runs.sets()
     if not there:
         st.info(
@@ -36,7 +40,7 @@ def new(actor: Actor, *, busy: bool) -> None:
             st.switch_page("admin/data.py")
         return
     again = st.session_state.get(ended.AGAIN)
-    with st.expander("New run", expanded=not busy or bool(again)):
+    with st.expander("New run", expanded=not folded or bool(again)):
         request = runform.ask(there)
         with st.container(horizontal=True):
             begin = st.button("Start", type="primary", disabled=request is None)

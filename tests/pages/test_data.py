@@ -18,6 +18,7 @@ from tests.training.test_datasets import TODAY, rows
 from training import intake, intake_process
 from training.datasets import data_sets, delete, write_data_set
 from training.inspection import Inspection, Pair
+from training.manifest import read_isic
 
 PAGE = Path(__file__).parents[2] / "pages" / "admin" / "data.py"
 
@@ -81,7 +82,7 @@ def test_a_folder_of_the_inbox_becomes_a_data_set_with_a_report(
     text = shown(page)
     assert "Photos per diagnosis" in text
     assert "Where photos go" in text
-    assert "Fewer than 10 lesions of MEL 8" in text
+    assert "Fewer than 10 lesions: melanoma 8" in text.replace("\\", "")
     delete(data_sets(serving.datasets())[0])
     assert data_sets(serving.datasets()) == ()
     page = press(open_page(), "Bring back")
@@ -143,15 +144,13 @@ def test_a_contact_sheet_leaves_out_what_cannot_be_read(data_dir: Path, tmp_path
 
 
 def test_data_sets_that_share_photos_cannot_be_learned_from_together(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        write_data_set(
-            tmp_path / name,
-            rows({"image": "1", "lesion": name}),
-            name=name.capitalize(),
-            kind="folder",
-            created_on=TODAY,
-        )
+    table = read_isic(write_isic(tmp_path / "isic").folder).table
+    folder = tmp_path / "sets"
+    kinds = {"one": table, "three": table[table["diagnosis"] != "DF"], "two": table}
+    for name, own in kinds.items():
+        (folder / name).mkdir(parents=True)
+        own = own.assign(lesion=own["lesion"] + name)
+        write_data_set(folder / name, own, name=name.capitalize(), kind="folder", created_on=TODAY)
 
     def script(folder: str) -> None:
         from pathlib import Path
@@ -162,8 +161,11 @@ def test_data_sets_that_share_photos_cannot_be_learned_from_together(tmp_path: P
         from training.datasets import data_sets
 
         found = data_sets(Path(folder))
-        st.markdown(f"{together.check(found[:1])} {together.check(found)}")
+        st.markdown(f"{together.check(found[:1])} {together.check(found[::2])}")
+        st.markdown(f"{together.check(found[1:2])} {together.check(found[1:2], binary=True)}")
 
-    page = AppTest.from_function(script, default_timeout=100, args=(str(tmp_path),)).run()
-    assert page.markdown[0].value == "True False"
-    assert "Photo ids in two data sets, One and Two: 1" in page.warning[0].value.replace("\\", "")
+    page = AppTest.from_function(script, default_timeout=100, args=(str(folder),)).run()
+    assert [one.value for one in page.markdown] == ["True False", "False True"]
+    said = [one.value.replace("\\", "") for one in page.warning]
+    assert "Photo ids in two data sets, One and Two: LESION" in said[0]
+    assert "No lesion falls into the train split that is dermatofibroma" in said[-1]

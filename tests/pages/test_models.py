@@ -1,5 +1,6 @@
 """The administrators' Models page: nothing gets past the gate, and every change is kept."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import guard, serving
-from records import audit, promotions
+from pages.components.learning import runs
+from records import audit, jobs, promotions
 from records.actors import ADMIN, CONSOLE
 from records.database import Database
 from skinmodel.parcel import pack
@@ -18,6 +20,7 @@ from tests.pages.test_admin import press
 from tests.signing import somebody
 from tests.training.conftest import write_isic
 from tests.training.test_versus import fake, save
+from training.crossvalidate import KINDS, METRICS
 from training.manifest import read_isic
 from training.paired import Pairs
 from training.versus import CASES, NUMBERS, compare
@@ -180,6 +183,78 @@ def test_a_model_can_be_taken_in_and_deleted(
     press(dialog("shipping.delete(models.folder('1.2'))"), "Delete")
     assert models.versions() == ("1.0", "1.1")
     assert kinds(serving.database()) == ["model imported", "model deleted"]
+
+
+def test_one_model_alone_stands_beside_nothing(
+    models: Registry, sign_in_as: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    led: list[str] = []
+    monkeypatch.setattr(st, "switch_page", led.append)
+    models.delete("1.1")
+    page = open_page()
+    assert "Side by side" not in [one.value for one in page.header]
+    assert "not measured beside" not in says(page) and not page.selectbox
+    assert "There is no other model yet." in says(page)
+    press(page, "Go to the training")
+    assert led == ["admin/training.py"]
+
+
+FOLD = dict.fromkeys(METRICS, 0.5) | {"balanced_accuracy": 0.6, "cases": 9}
+FOLDS = {
+    "how": "Grouped by lesion.",
+    "folds": [
+        {"fold": number, **{key: {**FOLD, "balanced_accuracy": value} for key in KINDS}}
+        for number, value in ((1, 0.5), (2, 0.7))
+    ],
+    "mean_and_sd": dict.fromkeys(KINDS, {key: [0.6, 0.1] for key in METRICS} | {"macro_f1": None}),
+    "classes": ["BENIGN", "MALIGNANT"],
+    "confusion": {key: [[3, 1], [2, 4]] for key in KINDS},
+}
+SEARCH = {
+    "how": "The best of many trials flatters itself.",
+    "searched": ["lstm_units", "learning_rate", "dropout"],
+    "trials": [
+        {
+            "trial": number, "whole": whole, "failed": None, "epochs": 4,
+            "balanced_accuracy": value,
+            "settings": {"lstm_units": 64 * number, "learning_rate": 10.0**-number, "dropout": 0.1},
+        }
+        for number, whole, value in ((1, True, 0.4), (2, False, None), (3, True, 0.7))
+    ],
+    "best": {
+        "balanced_accuracy": 0.7,
+        "settings": {"lstm_units": 192, "learning_rate": 0.001, "dropout": 0.1},
+    },
+}  # fmt: skip
+
+
+def test_folds_and_searches_are_among_the_results(
+    models: Registry, sign_in_as: Callable[[str], None]
+) -> None:
+    assert "Folds and searches" not in [tab.label for tab in open_page().tabs]
+    for kind, name, found in (
+        ("cross-validate", "cross-validation.json", FOLDS),
+        ("tune", "tuning.json", SEARCH),
+    ):
+        request = {
+            "data": ["toys"], "start": "imagenet", "folds": 2, "trials": 3,
+            "settings": {"learns": "head"},
+        }  # fmt: skip
+        job = jobs.ask(serving.database(), actor=CONSOLE, kind=kind, request=request)
+        folder = runs.places().run(job.id)
+        folder.mkdir(parents=True)
+        (folder / name).write_text(json.dumps(found))
+    page = open_page()
+    assert page.tabs[-1].label == "Folds and searches"
+    tab = page.tabs[-1]
+    assert tab.selectbox[0].options[0] == "Run 2 · search settings, head only, 3 trials · toys"
+    assert {"Learning rate", "LSTM units"} <= {one.value for one in tab.caption}
+    assert tab.table[0].value["Balanced accuracy"].tolist()[0].startswith("70")
+    page = tab.selectbox[0].set_value(tab.selectbox[0].options[1]).run()
+    assert not page.exception
+    tab = page.tabs[-1]
+    assert "Grouped by lesion." in [one.value for one in tab.caption]
+    assert tab.table[0].value["Mean"].tolist()[0].replace("\\", "") == "0.600"
 
 
 def test_a_choice_that_cannot_be_read_is_said(

@@ -38,7 +38,7 @@ def test_a_promotion_and_a_roll_back_are_kept(database: Database, clock: Clock) 
     assert (back.kind, back.state, back.decided_by) == (ROLLED_BACK, DONE, "anna")
     assert kinds(database) == ["model promoted", "model rolled back"]
     entry = audit.entries(database, actor=ANNA, limit=1)[0]
-    assert entry.detail["from"] == "1.1" and entry.detail["to sha256"] == "a" * 64
+    assert entry.detail["from"] == "1.1" and entry.detail["weights to"] == "a" * 64
 
 
 def test_what_fails_leaves_no_row(database: Database) -> None:

@@ -130,8 +130,8 @@ def test_counts() -> None:
     assert found.sites == {"unknown": 3, "head/neck": 1}
     assert found.sources == {"HAM": 2, "BCN": 1, "unknown": 1}
     assert sum(n for side in found.sides.values() for n in side.values()) == 4
-    assert "There is no lesion of BCC, AK, BKL, DF, VASC, SCC" in found.warnings[0]
-    assert found.warnings[1] == "Fewer than 10 lesions of MEL 1, NV 2."
+    assert "No lesion is basal cell carcinoma or actinic keratosis or benign" in found.warnings[0]
+    assert found.warnings[1] == "Fewer than 10 lesions: melanoma 1, melanocytic nevus 2."
 
 
 def test_look_alikes_on_two_sides_are_leaks() -> None:

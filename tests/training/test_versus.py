@@ -133,6 +133,15 @@ def test_what_is_not_calibrated_is_refused(
     assert any(sentence in fault for fault in verdict.faults)
 
 
+def test_an_alert_line_that_flags_everything_is_a_doubt(tmp_path: Path) -> None:
+    other = save(tmp_path / "1.0")
+    line = AlertLine(sensitivity=0.95, threshold=0.0)
+    calibration = Calibration(sets=CALIBRATED.sets, alert=line)
+    verdict = judge(save(tmp_path / "1.1", calibration=calibration), other)
+    assert any("alert line flags every lesion" in doubt for doubt in verdict.doubts)
+    assert not any("flags every" in doubt for doubt in judge(save(tmp_path / "1.2"), other).doubts)
+
+
 def test_damage_and_a_single_diagnosis_are_faults(tmp_path: Path) -> None:
     other = save(tmp_path / "1.0")
     one = save(tmp_path / "1.1", numbers={"single_photos": {"confusion": [[0, 3], [0, 2]]}})

@@ -9,6 +9,7 @@ from pages.components.frame import guard, serving
 from pages.components.frame.words import markdown
 from pages.components.learning import livecurves, runs
 from pages.components.learning.running import act
+from pages.components.model import studies
 from records import jobs
 from records.actors import ADMIN
 from records.jobs import Job
@@ -18,11 +19,11 @@ LINES = 40  # of the log
 AGAIN = "training-again"  # the request that the form is to begin with
 
 
-def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
-    """A run that has ended, folded up."""
+def one(job: Job, names: dict[str, str], people: dict[str, str], *, is_open: bool = False) -> None:
+    """A run that has ended, folded up or open."""
     made = f" · candidate {job.version}" if job.version else ""
     label = f"**{runs.title(job)}** · {runs.what(job)} · {runs.state(job)}{made}"
-    with st.expander(label, key=f"run-{job.id}"):
+    with st.expander(label, key=f"run-{job.id}-{job.state}-{job.attempt}", expanded=is_open):
         who = runs.who(job, people)
         took = ""
         if job.begun_at and job.ended_at:
@@ -35,11 +36,10 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
             )
         )
         if job.reason:
-            (st.error if job.state == jobs.FAILED else st.warning)(markdown(job.reason))
+            kept = " What it has learnt is kept." if job.state == jobs.INTERRUPTED else ""
+            (st.error if job.state == jobs.FAILED else st.warning)(markdown(job.reason + kept))
         folder = runs.places().run(job.id)
-        outcome(job)
-        if job.version and st.button(f"See candidate {job.version}", key=f"see-{job.id}"):
-            st.switch_page("admin/models.py")
+        lead(job)
         history = read_history(folder)
         if history:
             livecurves.draw(history, epochs=int(history[-1]["epochs"]), key=f"ended-{job.id}")
@@ -53,7 +53,10 @@ def buttons(job: Job) -> None:
     """What can be done with a run that has ended."""
     with st.container(horizontal=True):
         if job.state != jobs.DONE and st.button(
-            "Resume", key=f"resume-{job.id}", help="Goes on where it stopped."
+            "Resume",
+            key=f"resume-{job.id}",
+            help="Goes on where it stopped.",
+            type="primary" if job.state == jobs.INTERRUPTED else "secondary",
         ):
 
             def again() -> None:
@@ -88,44 +91,18 @@ def sure(job: Job) -> None:
         ))  # fmt: skip
 
 
-def outcome(job: Job) -> None:
-    """The numbers of a cross-validation or a search, as far as there are any."""
-    if job.kind == "cross-validate" and (found := read(job, "cross-validation.json")):
-        folds(found)
-    if job.kind == "tune" and (found := read(job, "tuning.json")):
-        trials(found)
-
-
-def folds(found: dict[str, Any]) -> None:
-    """Mean and spread over the folds, of single photos and of series."""
-    names = {
-        "accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy",
-        "macro_precision": "Precision", "macro_f1": "F1", "macro_auroc": "AUROC",
-    }  # fmt: skip
-    kinds = {"single_photos": "Single photos", "series": "Series"}
-    table: dict[str, list[str]] = {"Measure": list(names.values())}
-    for kind, title in kinds.items():
-        values = found["mean_and_sd"][kind]
-        table[f"{title}, mean ± sd"] = [
-            f"{values[name][0]:.3f} ± {values[name][1]:.3f}" if values[name] else "-"
-            for name in names
-        ]
-    st.dataframe(table, hide_index=True)
-    st.caption(found["how"])
-
-
-def trials(found: dict[str, Any]) -> None:
-    """Every trial with its settings, the best first."""
-    rows = sorted(found["trials"], key=lambda row: -(row["balanced_accuracy"] or 0))
-    table: dict[str, list[Any]] = {
-        "Trial": [row["trial"] for row in rows],
-        "Balanced accuracy": [row["balanced_accuracy"] for row in rows],
-        "Epochs": [row["epochs"] for row in rows],
-    }
-    for name in found["searched"]:
-        table[name.replace("_", " ").capitalize()] = [row["settings"][name] for row in rows]
-    st.dataframe(table, hide_index=True)
-    st.caption(found["how"])
+def lead(job: Job) -> None:
+    """What came of a run, and the way to it."""
+    there = job.version and job.version in runs.places().registry.versions()
+    if there and st.button(f"See candidate {job.version}", key=f"see-{job.id}", type="primary"):
+        st.session_state["model"] = job.version
+        st.session_state.pop(studies.CHOSEN, None)
+        st.switch_page("admin/models.py")
+    if said := studies.sentence(job):
+        st.write(said)
+        if st.button("See the results", key=f"see-{job.id}"):
+            st.session_state[studies.CHOSEN] = job.id
+            st.switch_page("admin/models.py")
 
 
 def read(job: Job, name: str) -> dict[str, Any] | None:

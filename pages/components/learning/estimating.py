@@ -33,7 +33,8 @@ def show(request: Request) -> None:
 
 def measure(request: Request) -> None:
     """Trains for a moment on a few photos; the estimate stays until the request is another one."""
-    with st.spinner("Training for a moment on a few photos, to see how long it takes"):
+    words = "Training for a moment on a few photos, to see how long it takes"
+    with st.spinner(words, show_time=True):
         st.session_state[_key(request)] = _measured(request)
 
 

@@ -47,6 +47,7 @@ def _running(one: Intake) -> None:
     what = STAGES.get(state.stage, "Working")
     if state.total:
         what += f" · {_amount(state.done, state.unit)} of {_amount(state.total, state.unit)}"
+        what += " files" if state.unit == "files" else ""
     if state.seconds_left is not None:
         what += f" · {time_left(state.seconds_left)}"
     with st.container(horizontal=True, vertical_alignment="center"):

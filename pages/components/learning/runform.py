@@ -41,7 +41,7 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
             f"{count(photos, 'photo')} of {count(lesions, 'lesion')}. A seventh of the lesions is"
             " kept for testing and never learnt from."
         )
-        sound = not chosen or together.check([one for one in there if one.id in chosen])
+        objections = st.container()
         kind = _choice("What to do", runs.KINDS, was.get("kind", "fit"), f"{key}-kind")
         st.caption(
             {
@@ -87,6 +87,9 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
             "Diagnoses", TASKS, before.get("model", {}).get("task", "multiclass"), f"{key}-task"
         )
         st.caption("What the model tells apart.")
+    with objections:
+        sets = [one for one in there if one.id in chosen]
+        sound = not chosen or together.check(sets, binary=task == "binary")
     settings = _more(before, start=start, learns=learns, task=task, key=f"{key}-{start}-{learns}")
     try:
         request = Request(

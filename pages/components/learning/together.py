@@ -9,13 +9,18 @@ from pages.components.frame.words import markdown
 from training.datasets import ABOUT, MANIFEST, DataSet, combined
 from training.inspection import REPORT, cautions
 from training.manifest import InvalidData
+from training.splits import assign, lacking
 
 FILES = (ABOUT, MANIFEST, REPORT)
 
 
-def check(sets: Sequence[DataSet]) -> bool:
-    """Says what stands against training on these; whether nothing forbids it."""
-    forbidden, known = _found(tuple((str(one.folder), _changed(one.folder)) for one in sets))
+def check(sets: Sequence[DataSet], *, binary: bool = False) -> bool:
+    """Says what stands against training on these; whether nothing forbids it.
+
+    `binary` is for a network that only tells malignant from benign.
+    """
+    folders = tuple((str(one.folder), _changed(one.folder)) for one in sets)
+    forbidden, known = _found(folders, binary)
     for text in forbidden or known:
         st.warning(markdown(text), icon=":material/warning:")
     return not forbidden
@@ -23,13 +28,13 @@ def check(sets: Sequence[DataSet]) -> bool:
 
 # Tens of thousands of rows are read: once for each choice, not at every click.
 @st.cache_data(show_spinner=False, max_entries=64)
-def _found(folders: tuple[tuple[str, float], ...]) -> tuple[list[str], list[str]]:
+def _found(folders: tuple[tuple[str, float], ...], binary: bool) -> tuple[list[str], list[str]]:
     sets = [DataSet.read(Path(folder)) for folder, _ in folders]
     try:
-        combined(sets)
+        manifest = combined(sets)
     except InvalidData as error:
         return error.problems, []
-    return [], cautions(sets)
+    return lacking(assign(manifest.table), binary=binary), cautions(sets)
 
 
 def _changed(folder: Path) -> float:

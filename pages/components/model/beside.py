@@ -60,6 +60,25 @@ def decisions(numbers: Part, sides: Sides) -> None:
         )
 
 
+def cards(mine: Part, other: Part, names: Sequence[str]) -> None:
+    """Two models that were never measured together: what the card of each says."""
+    found = [
+        (name, values["numbers"]["series"])
+        for name, values in zip(names, (mine, other), strict=True)
+    ]
+    table(
+        {"Lesions, all their photos": ["Test lesions", *(title(metric) for metric in METRICS)]}
+        | {
+            f"Model {name}": [
+                f"{report['lesions']:,}",
+                *(interval(report.get(m), share=m in SHARES) for m in METRICS),
+            ]
+            for name, report in found
+        }
+    )
+    st.caption("Each on test lesions of its own: which of the two does better cannot be read here.")
+
+
 def scores(numbers: Part, sides: Sides, kind: str) -> None:
     """The summary metrics of both and their differences, resampled together."""
     apart = numbers["difference"][kind]

@@ -107,7 +107,7 @@ def _readable(text: str) -> str:
 def _texts(card: Part, names: Sequence[str]) -> None:
     for name in names:
         value = card.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and value.strip():
             st.markdown(f"**{title(name)}.** {markdown(_readable(value))}")
         elif isinstance(value, list) and value and all(isinstance(text, str) for text in value):
             st.markdown(f"**{title(name)}**\n" + "".join(f"\n- {markdown(t)}" for t in value))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from pages.components.frame import serving
 from pages.components.frame.words import count, percent, span
@@ -52,12 +53,20 @@ def draw(rows: pd.DataFrame, side: str, cell: Cell, folder: Path, *, key: str) -
 
 
 def _photo(path: Path, folder: Path, code: str) -> None:
+    """A photo as it is, and with its heat map."""
     try:
+        st.image(_as_it_is(path, path.stat().st_mtime_ns), width="stretch")
         st.image(_explained(path, path.stat().st_mtime_ns, folder, code), width="stretch")
     except OSError:
         st.caption("This photo is no longer there.")
     except (InvalidImage, InvalidModel, AnalysisFailed) as error:
         st.caption(str(error))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _as_it_is(path: Path, changed_at: int) -> bytes:
+    """A JPEG of the photo."""
+    return _jpeg(serving.decoder().read(path.read_bytes()).picture)
 
 
 @st.cache_data(show_spinner="Drawing heat maps", max_entries=64)
@@ -66,8 +75,12 @@ def _explained(path: Path, changed_at: int, folder: Path, code: str) -> bytes:
     photo = serving.decoder().read(path.read_bytes())
     found = analyse(serving.load(folder), [SeriesPhoto(photo.picture, photo.sha256, "", None)])
     heat = found.maps[found.codes.index(code) if code in found.codes else 0, 0]
-    picture = overlay(photo.picture, heat, found.frames[0])
-    picture.thumbnail((WIDTH, WIDTH))
+    return _jpeg(overlay(photo.picture, heat, found.frames[0]))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    small = picture.copy()
+    small.thumbnail((WIDTH, WIDTH))
     stored = io.BytesIO()
-    picture.save(stored, "JPEG", quality=88)
+    small.convert("RGB").save(stored, "JPEG", quality=88)
     return stored.getvalue()

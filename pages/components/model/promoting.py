@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
-from records import promotions
+from records import accounts, promotions
 from records.actors import ADMIN, Actor
 from records.errors import Conflict, RecordError
 from records.promotions import OPEN, PROMOTED, ROLLED_BACK, Named, Promotion
@@ -145,12 +145,23 @@ def decide(request: Promotion, names: dict[str, str]) -> None:
             f"Reason: {markdown(request.reason)}  \nThe gate: {markdown(request.verdict)}"
         )
         if own:
-            st.caption("Another administrator has to approve this, signed in as themselves.")
+            st.caption(
+                "Another administrator has to approve this, signed in as themselves."
+                + ("" if _others(actor) else " There is none yet: add one on the Accounts page.")
+            )
         with st.container(horizontal=True):
             if not own and st.button("Approve and promote", type="primary", key=request.id):
                 approve(request, actor)
             if st.button("Take back" if own else "Decline", key=f"no-{request.id}"):
                 decline(request, actor)
+
+
+def _others(actor: Actor) -> bool:
+    """Whether anybody else could approve."""
+    return any(
+        ADMIN in one.roles and not one.disabled and one.id != actor.account_id
+        for one in accounts.everyone(serving.database(), actor=actor)
+    )
 
 
 def decline(request: Promotion, actor: Actor) -> None:

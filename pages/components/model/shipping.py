@@ -9,6 +9,7 @@ from pages.components.model import promoting
 from records import promotions
 from records.actors import ADMIN
 from skinmodel import parcel
+from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash
 from skinmodel.weights import InvalidModel
 
@@ -73,6 +74,22 @@ def hand_out(folder: Path) -> None:
         packed,
         f"dermtrace-model-{folder.name}.zip",
         "application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def hand_out_card(folder: Path) -> None:
+    """The model's card by itself, to keep or to send."""
+    try:
+        data = (folder / CARD).read_bytes()
+    except OSError:
+        return
+    st.download_button(
+        "Download its card",
+        data,
+        f"dermtrace-model-{folder.name}-card.json",
+        "application/json",
         icon=":material/download:",
         on_click="ignore",
     )
