@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pages.components.model.inuse import drifted, missed
 from records.inuse import Agreement, Month
@@ -43,3 +44,21 @@ def test_too_few_flagged_malignant_lesions_are_said() -> None:
     assert "20 of 30 confirmed malignant lesions lay above the alert line" in sentence
     assert missed([Agreement("MEL", 30, 20, 30, 28)], model) == []
     assert missed([Agreement("MEL", 9, 1, 9, 1)], model) == []
+
+
+def test_months_are_drawn_and_stand_in_a_table() -> None:
+    def script() -> None:
+        import datetime
+
+        from pages.components.model import inuse
+        from records.inuse import Month
+
+        days = (datetime.date(2025, 2, 1), datetime.date(2025, 3, 1))
+        inuse.inputs([Month(days[0], 40, 4, 2, 0.1), Month(days[1], 3, 1, 0, None)])
+
+    page = AppTest.from_function(script, default_timeout=100).run()
+    assert not page.exception and len(page.get("plotly_chart")) == 3
+    rows = page.table[0].value.replace(r"\\", "", regex=True)
+    assert rows["Month"].tolist() == ["Feb 2025", "Mar 2025"]
+    assert rows["Not assessed"][0].startswith("4 of 40, 10")
+    assert rows["Not assessed"][1] == "1 of 3"  # of so few no share is said

@@ -42,6 +42,8 @@ def one(job: Job, names: dict[str, str], people: dict[str, str], *, is_open: boo
         lead(job)
         history = read_history(folder)
         if history:
+            if job.kind != "fit":
+                st.caption(f"The last {'trial' if job.kind == 'tune' else 'fold'}:")
             livecurves.draw(history, epochs=int(history[-1]["epochs"]), key=f"ended-{job.id}")
         buttons(job)
         if said := last_words(folder, LINES):

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.components.frame import serving
 from pages.components.frame.words import DASH, count, markdown, percent
-from pages.components.model import measures, promoting
+from pages.components.model import drift, measures, promoting
 from pages.components.model.card import diagnosis_name, interval
 from records import inuse
 from records.actors import Actor
@@ -15,11 +15,11 @@ from records.inuse import Agreement, Month
 from records.promotions import DONE, Promotion
 from skinmodel.bundle import Model
 from skinmodel.diagnoses import CODES, MALIGNANT
-from skinmodel.export import long_date
 from training.metrics import proportion
 
 YEAR = datetime.timedelta(days=365)
 FEWEST = 20  # results before a month's, or lesions, below which nothing is concluded
+FEW = 5  # cases below which no share is said
 FARTHER = 0.15  # of the median distance, in [0, 1]
 
 
@@ -72,17 +72,21 @@ def agreement(found: list[Agreement]) -> None:
 
 def inputs(seen: list[Month]) -> None:
     """Per month, how many results there were, and how unlike the training photos."""
-    measures.table(
-        {
-            "Month": [long_date(one.first_day).split(" ", 1)[1] for one in seen],
-            "Results": [f"{one.results:,}" for one in seen],
-            "Not assessed": [_share(one.not_assessed, one.results) for one in seen],
-            "With a warning about a photo": [_share(one.warned, one.results) for one in seen],
-            "Distance from the training photos, median": [
-                DASH if one.distance is None else f"{one.distance:.2f}" for one in seen
-            ],
-        }
-    )
+    st.subheader("Photos, month by month", anchor=False)
+    if len(seen) > 1:
+        drift.draw(seen)
+    with st.expander("In numbers", expanded=len(seen) == 1):
+        measures.table(
+            {
+                "Month": [drift.month(one) for one in seen],
+                "Results": [f"{one.results:,}" for one in seen],
+                "Not assessed": [_share(one.not_assessed, one.results) for one in seen],
+                "With a warning about a photo": [_share(one.warned, one.results) for one in seen],
+                "Distance from the training photos, median": [
+                    DASH if one.distance is None else f"{one.distance:.2f}" for one in seen
+                ],
+            }
+        )
 
 
 def missed(found: list[Agreement], model: Model) -> list[str]:
@@ -109,14 +113,14 @@ def drifted(seen: list[Month]) -> list[str]:
     if results < FEWEST or last.results < FEWEST:
         return []
     sentences = []
-    ways = {"not assessed": "not_assessed", "with a warning about a photo": "warned"}
+    ways = {"were not assessed": "not_assessed", "came with a warning about a photo": "warned"}
     for what, name in ways.items():
         now = proportion(getattr(last, name), last.results)
         then = proportion(sum(getattr(one, name) for one in before), results)
         if now and then and now[1] > then[2]:
             sentences.append(
-                f"It is time to look: this month {percent(now[0])} of the results are {what},"
-                f" before it were {percent(then[0])}."
+                f"It is time to look: {percent(now[0])} of this month's results {what},"
+                f" {percent(then[0])} of those before."
             )
     known = [(one.distance, one.results) for one in before if one.distance is not None]
     if known and last.distance is not None:
@@ -130,5 +134,7 @@ def drifted(seen: list[Month]) -> list[str]:
 
 
 def _share(hits: int, cases: int) -> str:
+    if 0 < cases < FEW:
+        return f"{hits:,} of {cases:,}"  # a share would claim more than so few can tell
     found = proportion(hits, cases)
     return f"{hits:,} of {cases:,}, {interval(found, share=True)}" if found else DASH

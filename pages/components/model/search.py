@@ -10,6 +10,7 @@ from pages.components.frame.words import DASH, count, percent
 from pages.components.model import measures
 
 HEIGHT, SMALL = 280, 200  # pixels
+STEPS = 6  # values of a setting below which each gets a place of its own
 Trials = Sequence[Mapping[str, Any]]
 
 
@@ -18,18 +19,15 @@ def draw(found: Mapping[str, Any], *, key: str) -> None:
     trials, theme = found["trials"], st.context.theme.type or "light"
     st.markdown("**Trial by trial**")
     _chart(course(trials, theme=theme), sentence(found), f"course-{key}")
-    st.caption(
-        "Dots are trials, open ones were cut off or failed; the line is the best so far. The dot in"
-        " the colour of the text is the best."
-    )
+    st.caption("Dots are trials, open ones were cut off or failed; the line is the best so far.")
     st.markdown("**Setting by setting**")
     with st.container(horizontal=True, gap="medium"):
         for name in found["searched"]:
             with st.container(width=300, gap="xsmall"):
-                st.caption(called(name))
+                st.caption(headed(name))
                 _chart(
                     slices(trials, name, theme=theme),
-                    f"{called(name)} of each trial against its balanced accuracy.",
+                    f"{headed(name)} of each trial against its balanced accuracy.",
                     f"slice-{name}-{key}",
                 )
     rows = sorted(trials, key=lambda row: -(row["balanced_accuracy"] or 0))
@@ -44,7 +42,7 @@ def draw(found: Mapping[str, Any], *, key: str) -> None:
                 "Epochs": [str(row["epochs"]) for row in rows],
             }
             | {
-                called(name): [written(row["settings"][name]) for row in rows]
+                headed(name): [written(row["settings"][name]) for row in rows]
                 for name in found["searched"]
             }
         )
@@ -71,17 +69,20 @@ def course(trials: Trials, *, theme: str) -> go.Figure:
 
 
 def slices(trials: Trials, name: str, *, theme: str) -> go.Figure:
-    """Balanced accuracy over one setting; steps of tenfold where it spans more than that."""
+    """Balanced accuracy over one setting."""
     ink, quiet = (st.get_option(f"theme.{theme}.{c}Color") for c in ("text", "grayText"))
     values = [one["settings"][name] for one in trials]
     chart = go.Figure()
     number = all(isinstance(value, int | float) for value in values)
-    wide = number and min(values) > 0 and max(values) > 10 * min(values)
-    shown = values if wide or name == "dropout" else [written(value) for value in values]
+    steps = not number or len(set(values)) < STEPS
+    wide = number and not steps and min(values) > 0 and name == "learning_rate"
+    shown = [written(value) for value in values] if steps else values
     _dots(chart, trials, shown, ink=ink, quiet=quiet)
     if wide:
-        chart.update_xaxes(type="log", nticks=4)
-    elif name != "dropout":
+        marks = [digit * 10.0**power for power in range(-6, 1) for digit in (1, 3)]
+        ticks = [f"{mark:g}" for mark in marks]
+        chart.update_xaxes(type="log", tickvals=marks, ticktext=ticks)
+    elif steps:
         chart.update_xaxes(
             type="category",
             categoryorder="array",
@@ -97,16 +98,20 @@ def sentence(found: Mapping[str, Any]) -> str:
     """The result in a line."""
     best = found["best"]["balanced_accuracy"]
     settings = ", ".join(
-        f"{called(name).lower()} {written(value)}"
-        for name, value in found["best"]["settings"].items()
+        f"{called(name)} {written(value)}" for name, value in found["best"]["settings"].items()
     )
     trials = count(len(found["trials"]), "trial")
     return f"Best balanced accuracy of {trials}: {percent(best)}, with {settings}."
 
 
 def called(name: str) -> str:
-    """A setting as people say it."""
-    return name.replace("_", " ").capitalize().replace("Lstm", "LSTM")
+    """A setting as people say it, within a sentence."""
+    return name.replace("_", " ").replace("lstm", "LSTM")
+
+
+def headed(name: str) -> str:
+    """A setting as a heading."""
+    return called(name)[0].upper() + called(name)[1:]
 
 
 def written(value: Any) -> str:
