@@ -20,6 +20,7 @@ from training import versus
 from training.promotion import Verdict, judge
 
 T = TypeVar("T")
+CHECKING = "Showing the model its golden set once more"
 PASSED = "It may be promoted: nothing speaks against it."
 
 
@@ -88,7 +89,8 @@ def promote(folder: Path) -> None:
     actor = guard.require(ADMIN).actor
 
     def carry_out() -> Promotion:
-        verdict = judge(folder, before)  # now, not as it was when the page was drawn
+        with st.spinner(CHECKING):
+            verdict = judge(folder, before)  # now, not as it was when the page was drawn
         if not verdict.passed:
             raise RecordError(" ".join((*verdict.faults, *verdict.doubts)))
         return promotions.change(
@@ -181,7 +183,8 @@ def approve(request: Promotion, actor: Actor) -> None:
 
     def carry_out() -> Promotion:
         before, folder = models.active(), models.folder(request.after.version)
-        verdict = judge(folder, before)
+        with st.spinner(CHECKING):
+            verdict = judge(folder, before)
         if verdict.faults:
             raise RecordError(" ".join(verdict.faults))
         return promotions.approve(
