@@ -22,9 +22,13 @@ def page(actor: Actor) -> None:
     unfinished = {job_id for job_id, _ in busy}
     rest = [job for job in found if job.id not in unfinished]
     shown = [job for job in rest if job.state == INTERRUPTED or job is found[0]]
+    asked = bool(st.session_state.get(ended.AGAIN))  # the form, filled in, is what was asked for
+    if asked:
+        new(actor, folded=False)
     for job in shown:
-        ended.one(job, names, people, is_open=True)
-    new(actor, folded=bool(found))
+        ended.one(job, names, people, is_open=not asked or job.state == INTERRUPTED)
+    if not asked:
+        new(actor, folded=bool(found))
     earlier([job for job in rest if job not in shown], names, people)
 
 
@@ -39,8 +43,7 @@ def new(actor: Actor, *, folded: bool) -> None:
         if st.button("Go to the data", type="primary"):
             st.switch_page("admin/data.py")
         return
-    again = st.session_state.get(ended.AGAIN)
-    with st.expander("New run", expanded=not folded or bool(again)):
+    with st.expander("New run", expanded=not folded):
         request = runform.ask(there)
         with st.container(horizontal=True):
             begin = st.button("Start", type="primary", disabled=request is None)

@@ -83,6 +83,8 @@ def test_a_folder_of_the_inbox_becomes_a_data_set_with_a_report(
     assert "Photos per diagnosis" in text
     assert "Where photos go" in text
     assert "Fewer than 10 lesions: melanoma 8" in text.replace("\\", "")
+    page = press(dialog(), "Add")
+    assert "There is a data set patches already" in page.warning[0].value
     delete(data_sets(serving.datasets())[0])
     assert data_sets(serving.datasets()) == ()
     page = press(open_page(), "Bring back")

@@ -136,6 +136,7 @@ def test_run_again_with_changes_begins_with_what_was_asked_for() -> None:
     leases.end(serving.database(), lease, state=jobs.DONE, version="1.1")
     page = opened()
     press(page, "Run again with changes")
+    assert next(one.label for one in page.expander) == "New run"
     numbers = {one.label: one.value for one in page.number_input}
     assert (numbers["Epochs"], numbers["Seed"]) == (20, 7)
     press(page, "Start")

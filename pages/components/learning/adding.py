@@ -15,7 +15,7 @@ from records.actors import ADMIN
 from records.errors import RecordError
 from records.preferences import UNPROVEN
 from skinmodel.filenames import display_name
-from training import clinic, intake, isic
+from training import clinic, datasets, intake, isic
 from training.disk import TrainingFailed
 from training.intake import Refused, Request
 from training.manifest import InvalidData
@@ -148,6 +148,9 @@ def _words(suggested: str, *, key: str) -> tuple[str, str]:
 def _begin(request: Request, *, sent: UploadedFile | None = None) -> None:
     """Asks for it, starts it, and shows how far it is on the page."""
     actor = guard.require(ADMIN).actor
+    if request.name in {one.name for one in datasets.data_sets(serving.datasets())}:
+        st.warning(f"There is a data set {markdown(request.name)} already. Choose another name.")
+        return
     try:
         data = sent.getbuffer() if sent else None
         folder = intake.begin(serving.datasets(), request, upload=data)
