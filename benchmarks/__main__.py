@@ -125,8 +125,8 @@ def robustness() -> Iterator[Row]:
     from benchmarks import robustness
 
     folder = robustness.data_folder()
-    if not folder.is_dir():
-        print(f"robustness: no photos at {folder} (set SKIN_TEST_DATA)", file=sys.stderr)
+    if not (folder / "isic2019").is_dir():
+        print(f"robustness: no isic2019 in {folder} (set SKIN_TEST_DATA)", file=sys.stderr)
         return
     result = robustness.measure(folder)
     wanted = result["wanted"]
@@ -139,6 +139,28 @@ def robustness() -> Iterator[Row]:
             f" the most changed by {found['moved']:.3f} on average",
             f"at least {wanted:.0%}",
             share >= wanted,
+            share=True,
+        )
+
+
+def strange() -> Iterator[Row]:
+    """Pictures that show no lesion, told from real photos."""
+    from benchmarks import robustness, strange
+
+    folder = robustness.data_folder()
+    if not all((folder / name).is_dir() for name in ("isic2019", "not_skin")):
+        wanted = f"no isic2019 and not_skin in {folder} (set SKIN_TEST_DATA)"
+        print(f"strange: {wanted}", file=sys.stderr)
+        return
+    result = strange.measure(folder)
+    for name, found in result["kinds"].items():
+        yield Row(
+            f"AUROC against test photos, {name}",
+            found["auroc"],
+            f"{found['refused']} of {found['pictures']} pictures refused;"
+            f" {result['lesions_refused']} of {result['lesions']} photos of lesions",
+            f"at least {strange.WANTED:.0%}",
+            found["auroc"] >= strange.WANTED,
             share=True,
         )
 
@@ -224,13 +246,14 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
         pipeline,
         sessions,
         robustness,
+        strange,
         records,
         visit,
         neighbours,
         beside,
     )
 }
-SPEEDS = [name for name in BENCHMARKS if name != "robustness"]  # what runs unasked
+SPEEDS = [n for n in BENCHMARKS if n not in ("robustness", "strange")]  # what runs unasked
 
 
 def machine() -> str:

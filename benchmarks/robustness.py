@@ -25,14 +25,14 @@ MOST = 200  # photos
 def data_folder() -> Path:
     """Where the real photos are: SKIN_TEST_DATA, else shared/data beside the checkout."""
     given = os.environ.get("SKIN_TEST_DATA")
-    return (Path(given) if given else ROOT.parent / "shared" / "data") / "isic2019"
+    return Path(given) if given else ROOT.parent / "shared" / "data"
 
 
 def measure(folder: Path, most: int = MOST, seed: int = 0) -> dict[str, Any]:
     """What `measure_changes` finds on at most so many test photos of an ISIC folder."""
     found = settings.load()
     model = load_model(Registry(found.models_dir, found.own_models_dir).active())
-    table = assign(read_isic(folder).table)
+    table = assign(read_isic(folder / "isic2019").table)
     first = table[table["split"] == "test"].drop_duplicates("lesion")
     chosen = first.sample(min(most, len(first)), random_state=seed)
     photos = [

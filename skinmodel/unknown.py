@@ -14,6 +14,13 @@ https://arxiv.org/abs/2203.10807) came to 0.989 with 128 directions and 0.994 wi
 distances refused 10 to 12 of 16 vascular lesions, until each diagnosis was weighted by the root of
 its number. The features' length tells blank and blurred photos: with it, plain skin beside a lesion
 rose from 0.71 to 0.82, heavy blur from 0.70 to 0.89.
+
+With the network of model 1.2 that still let a cat through. Early features, of layers that tell
+textures rather than diagnoses, know a cat by its fur. 168 crops of eight photos of other things:
+0.992 without them, 0.999 by their Mahalanobis distance alone, 0.9997 by the farther of both, and
+all crops of the cat refused; 42 crops of screenshots 0.95, 0.991 and 0.990; but plain skin 0.980,
+0.930 and 0.977. Earlier layers did as well: together 0.9997 with each of MobileNetV2's 7th, 11th
+and, as here, 14th, plain skin 0.982, 0.980 and 0.977.
 """
 
 import math

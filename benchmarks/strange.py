@@ -1,0 +1,96 @@
+"""Pictures that show no lesion, told by the model in use: photos of other things, screenshots.
+
+Whole and cut out of, against real photos of test lesions. The model's card holds the same for drawn
+pictures and for plain skin, which need no photos from elsewhere.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+import settings
+from skinmodel.analysis import extract_features
+from skinmodel.bundle import Model, load_model
+from skinmodel.images import read_photo
+from skinmodel.registry import Registry
+from skinmodel.unknown import THRESHOLD
+from training.decoys import draw_decoys
+from training.manifest import read_isic
+from training.splits import assign
+
+Array = NDArray[np.float64]
+SCREENSHOTS = settings.ROOT / "assets" / "screenshots"
+WANTED = 0.98  # AUROC
+MOST = 200  # photos of lesions, one a lesion
+CROPS = 20  # of each picture
+SHARES = 0.25, 0.9  # of a picture's height
+
+
+def measure(folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0) -> dict[str, Any]:
+    """AUROC of each kind of picture, and how many are refused.
+
+    `folder` holds photos of lesions in `isic2019` and of other things in `not_skin`. ValueError for
+    a model without an unknown score.
+    """
+    found = settings.load()
+    model = load_model(Registry(found.models_dir, found.own_models_dir).active())
+    table = assign(read_isic(folder / "isic2019").table)
+    first = table[table["split"] == "test"].drop_duplicates("lesion")
+    chosen = first.sample(min(most, len(first)), random_state=seed)
+    real = _far(model, [_read(Path(path)) for path in chosen["path"]])
+    photos = [_read(path) for path in sorted((folder / "not_skin").glob("*.jpg"))]
+    shots = [_read(path) for path in sorted(SCREENSHOTS.glob("*.webp"))]
+    drawn = [Image.fromarray(one) for kind in draw_decoys(seed, crops).values() for one in kind]
+    random = np.random.default_rng(seed)
+    kinds = {
+        "photos of other things": _with_crops(photos, crops, random),
+        "screenshots of this app": _with_crops(shots, crops, random),
+        "drawn: blank, noise, textures, text": drawn,
+    }
+    by_kind = {name: _far(model, pictures) for name, pictures in kinds.items()}
+    by_kind["all of them"] = np.concatenate(list(by_kind.values()))
+
+    def told(far: Array) -> dict[str, Any]:
+        truth = np.repeat([0, 1], [len(real), len(far)])
+        return {
+            "pictures": len(far),
+            "refused": int((far > THRESHOLD).sum()),
+            "auroc": round(float(roc_auc_score(truth, np.concatenate([real, far]))), 4),
+        }
+
+    return {
+        "lesions": len(real),
+        "lesions_refused": int((real > THRESHOLD).sum()),
+        "kinds": {name: told(far) for name, far in by_kind.items()},
+    }
+
+
+def _read(path: Path) -> Image.Image:
+    return read_photo(path.read_bytes()).picture
+
+
+def _far(model: Model, pictures: list[Image.Image]) -> Array:
+    """The unknown score of each picture."""
+    if model.unknown is None:
+        raise ValueError(f"Model {model.version} has no unknown score.")
+    maps, early = extract_features(model, pictures)
+    return model.unknown.scores(maps.mean(dim=(-2, -1)), early)
+
+
+def _with_crops(
+    pictures: list[Image.Image], crops: int, random: np.random.Generator
+) -> list[Image.Image]:
+    """The pictures and pieces of them, 4:3 or narrower."""
+    found = list(pictures)
+    for picture in pictures:
+        for _ in range(crops):
+            high = round(picture.height * random.uniform(*SHARES))
+            wide = min(picture.width, high * 4 // 3)
+            left = int(random.integers(picture.width - wide + 1))
+            top = int(random.integers(picture.height - high + 1))
+            found.append(picture.crop((left, top, left + wide, top + high)))
+    return found
