@@ -77,8 +77,9 @@ def measure_unknown(network: CnnLstm, run: Run, unknown: Unknown, test: Cases) -
     drawn = draw_decoys(run.config.seed, EACH)
     skin = _plain_skin(run)
     return {
-        "how": f"Distance of a photo's features from the space of the training photos'. Refused "
-        f"above a score of {THRESHOLD}, which {KEEP:.0%} of calibration lesions stay below with "
+        "how": "Distance of a photo's features from the space of the training photos', at the end "
+        "of the network or early in it, whichever is farther beyond its line. Refused above a "
+        f"score of {THRESHOLD}, which {KEEP:.0%} of calibration lesions stay below with "
         "all their photos; a lesion is refused if one of its photos is. AUROC: pictures of each "
         "kind against all test photos. Plain skin: pieces of test photos beside the lesion's "
         "outline, where outlines lie beside the data.",
