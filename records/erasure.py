@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from records import audit, deletion, patients, swap
+from records import audit, patients, removal, swap
 from records.actors import ADMIN, Actor
 from records.backup import ERASED
 from records.database import Database
@@ -87,7 +87,7 @@ def erase(
         if session.get(PatientRow, patient_id) is None:
             raise NotFound
         ids, files = _belongings(session, patient_id)
-        deletion.purge(session, "patient", patient_id)
+        removal.purge(session, "patient", patient_id)
         session.execute(delete(DeletionRow).where(DeletionRow.object_id.in_(ids)))
         session.add(ErasureRow(patient_id=patient_id, at=database.now()))
         audit.append(
@@ -99,7 +99,7 @@ def erase(
             detail={"files": len(files)},
         )
     store.write(f"{ERASED}/{patient_id}", b"")
-    removed = deletion.remove_unused(database, store, among=files)
+    removed = removal.remove_unused(database, store, among=files)
     _forget_pages(database)
     tokens = ids | files
     models = {name for folder in folders for name in _models(folder, tokens)}

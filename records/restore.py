@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, inspect, select
 
-from records import audit, chain, deletion, snapshot, swap
+from records import audit, chain, removal, snapshot, swap
 from records.actors import ADMIN, Actor
 from records.backup import ERASED, Place, Progress, open_place
-from records.database import Database, connect, file_of, translated
+from records.database import Database, connect, file_of
 from records.errors import DatabaseNewer, RecordError
 from records.schema import current, open_database, revisions, upgrade
 from records.store import Store
 from records.tables import BlobRow, ErasureRow, PatientRow
+from records.translation import translated
 from records.wording import count
 
 NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. Try again."
@@ -162,11 +163,11 @@ def _erase_again(database: Database, erased: set[str]) -> int:
     with database.write() as session:
         for patient_id in sorted(erased):
             if session.get(PatientRow, patient_id):
-                deletion.purge(session, "patient", patient_id)
+                removal.purge(session, "patient", patient_id)
                 again += 1
             if session.get(ErasureRow, patient_id) is None:
                 session.add(ErasureRow(patient_id=patient_id, at=database.now()))
-    deletion.forget_unused(database)
+    removal.forget_unused(database)
     return again
 
 

@@ -29,7 +29,6 @@ from records.database import (
     Database,
     connect,
     file_of,
-    translated,
     utc_now,
 )
 from records.errors import (
@@ -41,6 +40,7 @@ from records.errors import (
     Unavailable,
 )
 from records.store import sync_folder
+from records.translation import translated
 
 # Every module with tables: Base.metadata is whole once they are imported.
 TABLES = (

@@ -14,10 +14,11 @@ from urllib.parse import quote
 from sqlalchemy import make_url
 from sqlalchemy import text as sql
 
-from records.database import PATIENCE, WRITER, Database, connect, file_of, translated, utc_now
+from records.database import PATIENCE, WRITER, Database, connect, file_of, utc_now
 from records.errors import RecordError
 from records.schema import mark
 from records.store import sync_folder
+from records.translation import translated
 
 FRESH = "restoring"
 ASIDE = "replaced"

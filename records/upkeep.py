@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from records import backup, deletion, preferences
+from records import backup, preferences, removal
 from records.actors import ADMIN, Actor
 from records.database import Database
 from records.errors import RecordError
@@ -61,7 +61,7 @@ class Upkeep:
     def _tidy(self) -> None:
         now = self.database().now()
         if self.tidied_at is None or now - self.tidied_at >= DAY:
-            removed = deletion.tidy(self.database(), self.store())
+            removed = removal.tidy(self.database(), self.store())
             self.tidied_at = now
             log.info("Tidied: %d files removed", removed)
 

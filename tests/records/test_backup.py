@@ -23,6 +23,7 @@ from records import (
     deletion,
     dossier,
     erasure,
+    removal,
     restore,
     search,
     snapshot,
@@ -396,12 +397,12 @@ def test_tidying_leaves_a_running_backup_its_files(sqlite_clinic: Clinic) -> Non
 
     def tidy(done: float, text: str) -> None:
         if text.startswith("File 2"):
-            seen.append(deletion.tidy(clinic.database, clinic.store))
+            seen.append(removal.tidy(clinic.database, clinic.store))
 
     to = str(Path(clinic.store.root).parent / "backups")
     made = backup.make(clinic.database, clinic.store, actor=OFFICE, to=to, progress=tidy)
     assert seen == [0] and "missing" not in made.sentence
-    assert deletion.tidy(clinic.database, clinic.store) == 3
+    assert removal.tidy(clinic.database, clinic.store) == 3
 
 
 def jpeg() -> bytes:

@@ -24,6 +24,7 @@ from records import (
     overviews,
     patients,
     plans,
+    removal,
     search,
     verification,
 )
@@ -301,7 +302,7 @@ class Records(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 13, 30]))
     def a_night(self, hours: int) -> None:
         self.clock.pass_by(hours=hours)
-        deletion.tidy(self.clinic.database, self.clinic.store)
+        removal.tidy(self.clinic.database, self.clinic.store)
         for gone in [one for one in self.hidden if not self.recoverable(one)]:
             self.forget(gone)
         found = verification.verify(self.clinic.database, self.clinic.store, actor=OFFICE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from records import deletion, moves, outlines
+from records import deletion, moves, outlines, removal
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
 from records.tables import OutlineRow
 from tests.records.clinic import CLINIC, OFFICE, Clinic, picture
@@ -100,6 +100,6 @@ def test_it_follows_its_photo_to_another_lesion_and_into_deletion(clinic: Clinic
     with pytest.raises(NotFound):
         current(clinic, photo_id)
     clinic.clock.pass_by(days=2)
-    deletion.tidy(clinic.database, clinic.store)
+    removal.tidy(clinic.database, clinic.store)
     with clinic.database.read() as session:
         assert session.get(OutlineRow, first.id) is None

@@ -24,7 +24,7 @@ OF_THE_ACTOR = {"audit.looked", "patients.remember"}
 # the upkeep, and calls that have asked already.
 WITHOUT = {
     "accounts.exist", "accounts.verify", "accounts.vouched_for",
-    "backup.is_due", "deletion.forget_unused", "deletion.remove_unused", "deletion.tidy",
+    "backup.is_due", "removal.forget_unused", "removal.remove_unused", "removal.tidy",
     "leases.beat", "leases.claim", "leases.deleted", "leases.end", "leases.held",
     "leases.name_trainer", "leases.take_over", "leases.waiting", "leases.wanted",
     "links.for_first_admin", "links.make_first_admin", "links.set_password", "links.whose",

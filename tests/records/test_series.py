@@ -15,6 +15,7 @@ from records import (
     overviews,
     photos,
     preferences,
+    removal,
     visits,
 )
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
@@ -110,7 +111,7 @@ def test_nothing_is_saved_if_any_of_it_cannot_be(clinic: Clinic) -> None:
     with pytest.raises(RecordError, match="1 of the result's photos are not on this lesion"):
         clinic.save(lesion, picture(1), result=result_of(picture(2), at=clinic.database.now()))
     assert counts(clinic)[:3] == (0, 0, 0)
-    assert deletion.tidy(clinic.database, clinic.store) == 1
+    assert removal.tidy(clinic.database, clinic.store) == 1
     assert counts(clinic) == (0, 0, 0, 0)
 
 
@@ -204,7 +205,7 @@ def test_a_deletion_can_be_undone_for_a_day(clinic: Clinic) -> None:
     with pytest.raises(NotFound):
         deletion.delete(clinic.database, actor=CLINIC, kind="patient", object_id=patient.id)
     clinic.clock.pass_by(hours=23)
-    assert deletion.tidy(clinic.database, clinic.store) == 0
+    assert removal.tidy(clinic.database, clinic.store) == 0
     assert deletion.undoable(clinic.database, actor=CLINIC) == [gone]
     deletion.undo(clinic.database, actor=CLINIC, deletion_id=gone.id)
     assert clinic.page(lesion).assessments[0].outdated == ()
@@ -221,7 +222,7 @@ def test_a_deletion_is_final_after_a_day(clinic: Clinic) -> None:
     clinic.clock.pass_by(hours=25)
     with pytest.raises(Conflict, match="more than a day"):
         deletion.undo(clinic.database, actor=CLINIC, deletion_id=gone.id)
-    assert deletion.tidy(clinic.database, clinic.store) == 2
+    assert removal.tidy(clinic.database, clinic.store) == 2
     assert counts(clinic) == (1, 0, 1, 1)
     assert len(clinic.page(other).visits[0].photos) == 1
 
