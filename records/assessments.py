@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup
+from records import audit, blobs, lookup
 from records.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import InvalidRecord, NotFound, RecordError
 from records.impressions import Impression, read_impression
-from records.photos import keep_blob, read_blob
 from records.preferences import IMPRESSION_FIRST, chosen
 from records.store import Store
 from records.tables import AssessmentRow, ImpressionRow, LesionRow, PhotoRow, VisitRow
@@ -118,7 +117,7 @@ def attach(
         model_sha256=result.model_sha256,
         result=_to_json(result),
         photos=[[photos[sha256][0], sha256, _iso(photos[sha256][1])] for sha256 in sorted(photos)],
-        maps_sha256=keep_blob(database, session, store, maps) if maps else None,
+        maps_sha256=blobs.keep(database, session, store, maps) if maps else None,
         made_at=result.made_at,
         saved_at=database.now(),
         account_id=actor.account_id,
@@ -185,7 +184,7 @@ def maps(database: Database, store: Store, *, actor: Actor, assessment_id: str) 
         if row is None or row.maps_sha256 is None:
             raise NotFound
         lookup.lesion(session, row.lesion_id)
-    return read_blob(database, store, row.maps_sha256)
+    return blobs.read(database, store, row.maps_sha256)
 
 
 def _changes(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from records import audit, photos, preferences
+from records import audit, blobs, preferences
 from records.actors import ADMIN, Actor
+from records.blobs import PhotoUnusable
 from records.database import Database
-from records.photos import PhotoUnusable
 from records.store import Store
 from records.stripping import strip
 from records.tables import ConfirmationRow, LesionRow, PatientRow, PhotoRow, VisitRow
@@ -134,7 +134,7 @@ def read(database: Database, store: Store, *, actor: Actor, photo: CasePhoto) ->
     """
     actor.require(ADMIN)
     try:
-        data = photos.read_blob(database, store, photo.sha256)
+        data = blobs.read(database, store, photo.sha256)
     except PhotoUnusable:
         return None
     return strip(data, orientation=photo.orientation) or data

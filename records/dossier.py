@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from records import assessments, audit, dicom, lookup, overviews, patients, photos, series
 from records.actors import CLINICIAN, Actor
+from records.blobs import PhotoUnusable
 from records.database import Database
 from records.dicom import About
 from records.errors import DiskFull, RecordError
-from records.photos import PhotoUnusable
 from records.store import NO_SPACE, Store
 from records.stripping import strip
 from records.tables import LesionRow

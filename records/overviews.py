@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from records import audit, lookup, receipts
+from records import audit, blobs, lookup, receipts
 from records.actors import CLINICIAN, Actor
 from records.database import Database
 from records.fields import Form, clean
-from records.photos import KnownPhoto, fault_of, keep_blob, read_blob
+from records.photos import KnownPhoto
 from records.store import Store
 from records.tables import BlobRow, LesionRow, OverviewRow, PhotoRow
 
@@ -91,7 +91,7 @@ def add(
         ) | set(session.scalars(select(OverviewRow.patient_id).where(OverviewRow.sha256 == sha256)))
         if holders - {patient_id} and not although_known:
             raise KnownPhoto(KnownPhoto.ANOTHER_PATIENT)
-        keep_blob(database, session, store, photo.data)
+        blobs.keep(database, session, store, photo.data)
         row = OverviewRow(
             patient_id=patient_id,
             sha256=sha256,
@@ -136,7 +136,7 @@ def of_patient(database: Database, *, actor: Actor, patient_id: str) -> list[Ove
                 row.media_type,
                 row.taken_on,
                 row.note,
-                fault_of(blob),
+                blobs.fault_of(blob),
             )
             for row, blob in rows
         ]
@@ -147,6 +147,6 @@ def read(database: Database, store: Store, *, actor: Actor, overview_id: str) ->
     actor.require(CLINICIAN)
     with database.read() as session:
         sha256 = lookup.overview(session, overview_id).sha256
-    data = read_blob(database, store, sha256)
+    data = blobs.read(database, store, sha256)
     audit.looked(database, actor=actor, kind="overview viewed", object_id=overview_id)
     return data

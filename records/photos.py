@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup
+from records import audit, blobs, lookup
 from records.actors import CLINICIAN, Actor
 from records.database import Database
 from records.dates import long_date
 from records.errors import RecordError
 from records.fields import clean
-from records.store import FileFault, Store
+from records.store import Store
 from records.tables import (
     BlobRow,
     LesionRow,
@@ -40,10 +40,6 @@ class KnownPhoto(RecordError):
         "This photo is identical to a photo of another lesion of this patient."
         " Is the right lesion open? Nothing was saved."
     )
-
-
-class PhotoUnusable(RecordError):
-    """A photo's original is missing or changed; it must not be shown or given to a model."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def attach(
     """
     if not although_known:
         refuse_known(session, visit.lesion_id, photo.sha256)
-    keep_blob(database, session, store, photo.data)
+    blobs.keep(database, session, store, photo.data)
     row = PhotoRow(
         position=next_position(session, visit.lesion_id),
         lesion_id=visit.lesion_id,
@@ -183,57 +179,14 @@ def refuse_known(session: Session, lesion_id: str, sha256: str) -> None:
         raise KnownPhoto(KnownPhoto.ANOTHER_LESION)
 
 
-def keep_blob(database: Database, session: Session, store: Store, data: bytes) -> str:
-    """The row of a file, inside a write transaction, in which nobody removes files."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    if store.size(sha256) != len(data):  # removed between the put and this transaction
-        store.put(data)
-    row = session.get(BlobRow, sha256)
-    if row is None:
-        session.add(BlobRow(sha256=sha256, size=len(data), stored_at=database.now(), fault=""))
-        session.flush()
-    elif row.fault:
-        row.fault, row.fault_at = "", None
-    return sha256
-
-
 def read(database: Database, store: Store, *, actor: Actor, photo_id: str) -> bytes:
     """A photo's original, checked against its hash; PhotoUnusable, which is also noted."""
     actor.require(CLINICIAN)
     with database.read() as session:
         sha256 = lookup.photo(session, photo_id).sha256
-    data = read_blob(database, store, sha256)
+    data = blobs.read(database, store, sha256)
     audit.looked(database, actor=actor, kind="photo viewed", object_id=photo_id)
     return data
-
-
-def read_blob(database: Database, store: Store, sha256: str) -> bytes:
-    """A file's bytes; if it is missing or changed, that is noted and PhotoUnusable raised."""
-    try:
-        data = store.get(sha256)
-    except FileFault as error:
-        with database.write() as session:
-            row = session.get_one(BlobRow, sha256)
-            if row.fault != error.fault:
-                row.fault, row.fault_at = error.fault, database.now()
-            sentence = fault_of(row)
-        raise PhotoUnusable(sentence) from error
-    with database.read() as session:
-        healed = session.scalar(
-            select(BlobRow.sha256).where(BlobRow.sha256 == sha256, BlobRow.fault != "")
-        )
-    if healed:
-        with database.write() as session:
-            row = session.get_one(BlobRow, sha256)
-            row.fault, row.fault_at = "", None
-    return data
-
-
-def fault_of(row: BlobRow) -> str:
-    """What is wrong with a file, as a sentence with the day it was noticed; blank if nothing."""
-    if not row.fault or row.fault_at is None:
-        return ""
-    return f"The original file is {row.fault} since {long_date(row.fault_at.astimezone().date())}."
 
 
 def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]:
@@ -259,7 +212,7 @@ def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]
             notes=tuple(row.notes),
             warnings=tuple(row.warnings),
             added_at=row.added_at,
-            fault=fault_of(blob),
+            fault=blobs.fault_of(blob),
             outline=tuple((x, y) for x, y in drawn.points) if drawn else (),
         )
         for row, blob, drawn in rows

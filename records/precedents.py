@@ -10,11 +10,10 @@ from typing import Any
 
 from sqlalchemy import Select, func, or_, select
 
-from records import audit
+from records import audit, blobs
 from records.actors import CLINICIAN, Actor
 from records.confirmations import Confirmation, current_confirmations
 from records.database import Database
-from records.photos import read_blob
 from records.store import Store
 from records.tables import BlobRow, ConfirmationRow, LesionRow, PatientRow, PhotoRow, VisitRow
 
@@ -77,7 +76,7 @@ def get(
 def read(database: Database, store: Store, *, actor: Actor, photo: CasePhoto) -> bytes:
     """A case's original for the network, which nobody looks at; PhotoUnusable."""
     actor.require(CLINICIAN)
-    return read_blob(database, store, photo.sha256)
+    return blobs.read(database, store, photo.sha256)
 
 
 def note(database: Database, *, actor: Actor, count: int) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from records import chain
+from records import blobs, chain
 from records.actors import ADMIN, Actor
 from records.backup import Progress
+from records.blobs import PhotoUnusable
 from records.chain import Head
 from records.database import Database
-from records.photos import PhotoUnusable, read_blob
 from records.store import Store
 from records.tables import BlobRow, PhotoRow, VisitRow
 
@@ -54,7 +54,7 @@ def verify(
     for number, sha256 in enumerate(wanted):
         progress(number / len(wanted), f"File {number + 1} of {len(wanted)}")
         try:
-            read_blob(database, store, sha256)
+            blobs.read(database, store, sha256)
         except PhotoUnusable as error:
             problems.append(f"{sha256[:12]}: {error}")
     unused = len(set(store.names()) - set(wanted))

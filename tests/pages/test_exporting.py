@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from pages.components.frame import serving
 from pages.components.report import exporting
 from pages.components.report.exporting import File
-from records import photos, series
+from records import blobs, photos, series
 from records.errors import RecordError
 from records.photos import NewPhoto
 from records.series import NewVisit
@@ -93,7 +93,7 @@ def test_a_damaged_original_is_named_and_costs_no_other(
     def sometimes(*values: object, **named: object) -> bytes:
         asked.append(named)
         if len(asked) % 2:
-            raise photos.PhotoUnusable("The original file is changed since 3 May 2025.")
+            raise blobs.PhotoUnusable("The original file is changed since 3 May 2025.")
         return read(*values, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(photos, "read", sometimes)

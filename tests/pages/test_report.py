@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from pages.components.report import findings, reporting
-from records import audit, comparability, confirmations, photos, visits
+from records import audit, blobs, comparability, confirmations, photos, visits
 from records.confirmations import ConfirmationFields
 from records.report import Report
 from records.sessions import SignedIn
@@ -103,7 +103,7 @@ def test_a_damaged_original_costs_its_picture_and_nothing_else(
     save(person, *examined(jpeg(1, MARCH)), opened)
 
     def missing(*_: object, **__: object) -> bytes:
-        raise photos.PhotoUnusable("The original file is missing since 3 May 2025.")
+        raise blobs.PhotoUnusable("The original file is missing since 3 May 2025.")
 
     monkeypatch.setattr(photos, "read", missing)
     text = words(prepare(opened.lesion.id))

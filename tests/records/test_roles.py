@@ -28,7 +28,7 @@ WITHOUT = {
     "leases.beat", "leases.claim", "leases.deleted", "leases.end", "leases.held",
     "leases.name_trainer", "leases.take_over", "leases.waiting", "leases.wanted",
     "links.for_first_admin", "links.make_first_admin", "links.set_password", "links.whose",
-    "photos.read_blob", "restore.fill", "sessions.change_password", "sessions.check",
+    "blobs.read", "restore.fill", "sessions.change_password", "sessions.check",
     "sessions.end", "sessions.end_everywhere", "sessions.find", "sessions.start",
     "snapshot.still", "swap.forget", "upkeep.due", "upkeep.running",
 }  # fmt: skip

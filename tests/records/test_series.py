@@ -18,9 +18,10 @@ from records import (
     removal,
     visits,
 )
+from records.blobs import PhotoUnusable
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
 from records.overviews import NewOverview
-from records.photos import KnownPhoto, PhotoUnusable
+from records.photos import KnownPhoto
 from records.tables import AssessmentRow, BlobRow, PhotoRow
 from records.visits import VisitFields
 from tests.records.clinic import CLINIC, CODES, DAY, OFFICE, Clinic, picture, result_of
