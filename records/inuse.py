@@ -13,14 +13,15 @@ from sqlalchemy import select
 
 from records.actors import ADMIN, Actor
 from records.database import Database
-from records.tables import AssessmentRow, ConfirmationRow, LesionRow
+from records.tables import AssessmentRow, ConfirmationRow, ImpressionRow, LesionRow
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Lesions of one confirmed diagnosis, by the model's last saved result of each.
 
-    How often the diagnosis ranked first, how many results had an alert line, how many lay above.
+    How often the diagnosis ranked first, how many results had an alert line, how many lay above;
+    before how many a clinician had said what it was, and how often rightly.
     """
 
     code: str
@@ -28,6 +29,8 @@ class Agreement:
     ranked_first: int
     with_line: int
     above_line: int
+    with_impression: int = 0
+    impression_right: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,13 @@ def agreement(
     actor.require(ADMIN)
     with database.read() as session:
         rows = session.execute(
-            select(ConfirmationRow.code, AssessmentRow.lesion_id, AssessmentRow.result)
+            select(
+                ConfirmationRow.code,
+                AssessmentRow.lesion_id,
+                AssessmentRow.result,
+                ImpressionRow.code.label("impression"),
+            )
+            .outerjoin(ImpressionRow, ImpressionRow.id == AssessmentRow.impression_id)
             .join(ConfirmationRow, ConfirmationRow.lesion_id == AssessmentRow.lesion_id)
             .join(LesionRow, LesionRow.id == AssessmentRow.lesion_id)
             .where(
@@ -63,10 +72,10 @@ def agreement(
             )
             .order_by(AssessmentRow.made_at)
         )
-        last = {lesion_id: (code, result) for code, lesion_id, result in rows}
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for code, result in last.values():
-        found.setdefault(code, []).append(result)
+        last = {row.lesion_id: (row.code, row.result, row.impression) for row in rows}
+    found: dict[str, list[tuple[Mapping[str, Any], str | None]]] = {}
+    for code, result, impression in last.values():
+        found.setdefault(code, []).append((result, impression))
     return [_agreement(code, results) for code, results in sorted(found.items())]
 
 
@@ -86,7 +95,9 @@ def months(database: Database, *, actor: Actor, since: datetime.datetime) -> lis
     return [_month(day, results) for day, results in found.items()]
 
 
-def _agreement(code: str, results: list[Mapping[str, Any]]) -> Agreement:
+def _agreement(code: str, cases: list[tuple[Mapping[str, Any], str | None]]) -> Agreement:
+    results = [result for result, _ in cases]
+    said = [impression for _, impression in cases if impression is not None]
     alerts = [one["more"]["alerts"][-1] for one in results if one["more"].get("alerts")]
     return Agreement(
         code=code,
@@ -94,6 +105,8 @@ def _agreement(code: str, results: list[Mapping[str, Any]]) -> Agreement:
         ranked_first=sum(_first(one) == code for one in results),
         with_line=len(alerts),
         above_line=sum(map(bool, alerts)),
+        with_impression=len(said),
+        impression_right=said.count(code),
     )
 
 

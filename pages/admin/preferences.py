@@ -11,8 +11,9 @@ KEY = "impression-first"
 WHY = """
 Before a result is shown, the clinician chooses the diagnosis that seems most likely and may say how
 sure and why. It is kept with the saved result, cannot be changed afterwards, and enters no
-calculation. It guards against seeing only what the model says, and stands later beside the result
-and the confirmed diagnosis. It costs a click or two for each lesion.
+calculation. It guards against seeing only what the model says, and the Models page shows later how
+often clinician and model agreed with the confirmed diagnosis. It costs a click or two for each
+lesion.
 """
 
 

@@ -1,15 +1,16 @@
 """What was confirmed of the lesions that the model in use has assessed, in counts alone."""
 
 import datetime
+from dataclasses import replace
 
 import pytest
 
-from records import confirmations, inuse
+from records import confirmations, impressions, inuse
 from records.actors import ADMIN, CLINICIAN, Actor
 from records.confirmations import ConfirmationFields
 from records.errors import NotAllowed
 from records.inuse import Agreement
-from tests.records.clinic import CLINIC, CODES, Clinic, picture
+from tests.records.clinic import CLINIC, CODES, Clinic, picture, result_of
 
 OVERSEER = Actor("anna", frozenset({ADMIN}))
 MODEL = "a" * 64
@@ -42,6 +43,25 @@ def test_the_last_result_of_each_confirmed_lesion_counts(clinic: Clinic) -> None
     assert not inuse.agreement(clinic.database, actor=OVERSEER, model_sha256=MODEL, since=later)
     with pytest.raises(NotAllowed):
         inuse.months(clinic.database, actor=Actor("c", frozenset({CLINICIAN})), since=start)
+
+
+def test_what_clinicians_said_before_the_result_is_counted(clinic: Clinic) -> None:
+    start = clinic.clock()
+    for number, (said, truth) in enumerate((("MEL", "MEL"), ("NV", "MEL"), ("UNK", "NV"))):
+        lesion = clinic.lesion(clinic.patient(str(number)))
+        impression = impressions.record(
+            clinic.database, actor=CLINIC, lesion_id=lesion.id, code=said,
+            codes=(*CODES, "UNK"), save_key=clinic.key(),
+        )  # fmt: skip
+        photo = picture(number)
+        result = replace(result_of(photo, at=clinic.database.now()), more={})
+        clinic.save(lesion, photo, result=result, maps=b"maps", impression_id=impression.id)
+        confirm(clinic, lesion.id, truth)
+    found = inuse.agreement(clinic.database, actor=OVERSEER, model_sha256=MODEL, since=start)
+    assert [(one.code, one.with_impression, one.impression_right) for one in found] == [
+        ("MEL", 2, 1),
+        ("NV", 1, 0),
+    ]
 
 
 def test_months_count_refusals_warnings_and_distance(clinic: Clinic) -> None:

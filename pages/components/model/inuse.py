@@ -52,7 +52,12 @@ def draw(actor: Actor, active: Path, past: list[Promotion]) -> None:
 
 
 def agreement(found: list[Agreement]) -> None:
-    """By confirmed diagnosis, how often it was ranked first and flagged."""
+    """By confirmed diagnosis, how often it was ranked first and flagged, and known before."""
+    said = {
+        "The clinician said so before": [
+            _share(one.impression_right, one.with_impression) for one in found
+        ]
+    }
     measures.table(
         {
             "Confirmed diagnosis": [
@@ -63,6 +68,7 @@ def agreement(found: list[Agreement]) -> None:
             "It ranked first": [_share(one.ranked_first, one.lesions) for one in found],
             "Above the alert line": [_share(one.above_line, one.with_line) for one in found],
         }
+        | (said if any(one.with_impression for one in found) else {})
     )
     st.caption(
         "Each lesion's last result of this model since it was promoted, as it was shown."
