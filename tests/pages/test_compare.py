@@ -17,7 +17,7 @@ from records import comparability, series
 from records.photos import NewPhoto
 from records.series import NewVisit
 from records.sessions import SignedIn
-from records.visits import VisitFields
+from records.visits import Visit, VisitFields
 from skinmodel import surroundings
 from skinmodel.changes import Change
 from skinmodel.comparison import NO_SKIN
@@ -165,6 +165,24 @@ def test_short_term_monitoring_takes_two_and_a_half_to_four_and_a_half_months(
     after = DAYS[0] + datetime.timedelta(days=days)
     assert pairs.short_term(DAYS[0], after) is expected
     assert not pairs.short_term(None, after)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (1, f"1 day apart. {pairs.SOON}"),
+        (100, f"3.3 months apart. {pairs.SHORT_TERM_NOTE}"),
+        (400, "13.1 months apart"),
+        (3650, f"10.0 years apart. {pairs.LATE}"),
+    ],
+)
+def test_very_short_and_very_long_intervals_are_warned_of(days: int, said: str) -> None:
+    def shot(day: datetime.date) -> pairs.Shot:
+        photo: Any = None
+        return pairs.Shot(Visit("v", "l", VisitFields(day), 1), photo)
+
+    later = DAYS[0] + datetime.timedelta(days=days)
+    assert pairs.Pair(shot(DAYS[0]), shot(later), ()).interval == said
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from skinmodel.export import long_date
 BEFORE, FIRST, ANOTHER = "The visit before", "The first visit", "Another visit"
 SHORT_TERM = 2.5, 4.5  # months between two visits of short-term monitoring (Menzies et al. 2001)
 WIDTH = 190  # pixels of a choice of visits
+DAYS, YEARS = 7, 5  # up to so few days and from so many years on an interval is warned of
+SOON = "Within a week a lesion hardly changes: differences are mostly those of the photos."
+LATE = "After so long the skin around the lesion has changed, too."
 SHORT_TERM_NOTE = "Short-term monitoring interval; not for raised or nodular lesions."
 
 
@@ -46,11 +49,12 @@ class Pair:
 
     @property
     def interval(self) -> str:
-        """How long lies between them, and whether that is short-term monitoring's interval."""
+        """How long lies between them, and what that means for the comparison, if anything."""
         if self.before.day is None or self.after.day is None:
             return "Interval not known"
         text = f"{interval(self.before.day, self.after.day)} apart"
-        return f"{text}. {SHORT_TERM_NOTE}" if short_term(self.before.day, self.after.day) else text
+        note = _note(self.before.day, self.after.day)
+        return f"{text}. {note}" if note else text
 
 
 def short_term(before: datetime.date | None, after: datetime.date | None) -> bool:
@@ -58,6 +62,13 @@ def short_term(before: datetime.date | None, after: datetime.date | None) -> boo
     if before is None or after is None:
         return False
     return SHORT_TERM[0] <= (after - before).days / MONTH <= SHORT_TERM[1]
+
+
+def _note(before: datetime.date, after: datetime.date) -> str:
+    if short_term(before, after):
+        return SHORT_TERM_NOTE
+    days = (after - before).days
+    return SOON if days <= DAYS else LATE if days >= 365 * YEARS else ""
 
 
 def usable(page: LesionPage) -> list[VisitPhotos]:
