@@ -26,6 +26,7 @@ from pages.components.model import (
 from pages.components.model.card import interval
 from records import accounts, jobs, promotions
 from records.actors import ADMIN, Actor
+from records.jobs import Job
 from records.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion
 from skinmodel.bundle import CARD
 from skinmodel.export import long_date
@@ -49,6 +50,10 @@ def page(actor: Actor) -> None:
     choice = models.choice()
     if choice.problem:
         st.error(markdown(choice.problem))
+    found = jobs.everything(serving.database(), actor=actor)
+    sets = {one.id: one.name for one in runs.sets()}
+    if asked := studies.asked_for(found):
+        studies.alone(asked, sets)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Model {markdown(choice.folder.name)} is in use.**", width="content")
         promoting.roll_back()
@@ -69,7 +74,7 @@ def page(actor: Actor) -> None:
         if st.button("Go to the training", type="primary"):
             st.switch_page("admin/training.py")
         candidate = choice.folder
-    more(actor, candidate, choice.folder)
+    more(candidate, choice.folder, found, sets)
     st.header("Import", anchor=False)
     shipping.take_in()
     if past:
@@ -148,7 +153,7 @@ def look(
         card.part(in_detail, found, sides, candidate, other)
 
 
-def more(actor: Actor, folder: Path, active: Path) -> None:
+def more(folder: Path, active: Path, found: list[Job], sets: dict[str, str]) -> None:
     """A model as a file, its card, how it learned, and what runs that make no model have found."""
     values = read_card(folder)
     with st.container(horizontal=True):
@@ -157,11 +162,9 @@ def more(actor: Actor, folder: Path, active: Path) -> None:
         own = serving.registry().is_own(folder.name) and folder != active
         if own and st.button("Delete this model …"):
             shipping.delete(folder)
-    found = jobs.everything(serving.database(), actor=actor)
-    others = studies.there(found)
+    others = [] if studies.asked_for(found) else studies.there(found)
     tabs = [CARD_TAB, LEARNED, STUDIES] if others else [CARD_TAB, LEARNED]
-    asked = STUDIES if studies.CHOSEN in st.session_state and others else CARD_TAB
-    whole, learned, *rest = st.tabs(tabs, default=asked)
+    whole, learned, *rest = st.tabs(tabs)
     with whole:
         wholecard.describe(values)
     with learned:
@@ -169,7 +172,6 @@ def more(actor: Actor, folder: Path, active: Path) -> None:
     for tab in rest:
         with tab:
             made_by = next((job for job in found if job.version == folder.name), None)
-            sets = {one.id: one.name for one in runs.sets()}
             studies.draw(others, sets, folder.name, made_by)
 
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import guard, serving
 from pages.components.learning import runs
+from pages.components.model import studies
 from records import audit, jobs, promotions
 from records.actors import ADMIN, CONSOLE
 from records.database import Database
@@ -254,6 +255,12 @@ def test_folds_and_searches_are_among_the_results(
     assert not page.exception
     tab = page.tabs[-1]
     assert "Grouped by lesion." in [one.value for one in tab.caption]
+    page.session_state[studies.CHOSEN] = job.id  # as the Training page leads here
+    page = page.run()
+    assert "What run 2 found" in [one.value for one in page.header]
+    assert "Folds and searches" not in [one.label for one in page.tabs]
+    page = press(page, "Close")
+    assert page.tabs[-1].label == "Folds and searches" and not page.exception
     assert tab.table[0].value["Mean"].tolist()[0].replace("\\", "") == "0.600"
 
 

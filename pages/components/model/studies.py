@@ -20,9 +20,25 @@ def there(found: Sequence[Job]) -> list[Job]:
     return [job for job in found if result(job)]
 
 
+def asked_for(found: Sequence[Job]) -> Job | None:
+    """The run whose results somebody came to see, until they are closed."""
+    chosen = st.session_state.get(CHOSEN)
+    return next((job for job in there(found) if job.id == chosen), None)
+
+
+def alone(job: Job, names: dict[str, str]) -> None:
+    """The results of one run, before anything else on the page."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(gap=None):
+                st.header(f"What {runs.title(job).lower()} found", anchor=False)
+                st.caption(markdown(f"{runs.what(job)} · {runs.data(job, names)}"))
+            st.button("Close", key="close-study", on_click=lambda: st.session_state.pop(CHOSEN))
+        card.part(_draw, result(job), job)
+
+
 def draw(studies: Sequence[Job], names: dict[str, str], model: str, made_by: Job | None) -> None:
     """One of them, and whether it is about the data that a model learned from."""
-    chosen = st.session_state.get(CHOSEN)
     ids = [job.id for job in studies]
     known = {job.id: job for job in studies}
 
@@ -30,12 +46,7 @@ def draw(studies: Sequence[Job], names: dict[str, str], model: str, made_by: Job
         job = known[job_id]
         return f"{runs.title(job)} · {runs.what(job)} · {runs.data(job, names)}"
 
-    job = known[
-        st.selectbox(
-            "Run", ids, index=ids.index(chosen) if chosen in ids else 0, format_func=label,
-            key="study-chosen",
-        )
-    ]  # fmt: skip
+    job = known[st.selectbox("Run", ids, format_func=label, key="study-chosen")]
     if made_by and set(made_by.request["data"]) == set(job.request["data"]):
         st.caption(f"On the data that model {markdown(model)} learned from.")
     values = result(job)
