@@ -140,14 +140,18 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 def bring_back() -> None:
     """Restores the backup that an administrator asked for, before anything opens the records."""
     found = settings.load()
-    done = staging.carry_out(
-        found.database_url,
-        found.data_dir,
-        store=serving.store,
-        source=found.backups_url,
-        passphrase=found.backup_passphrase,
-        progress=lambda share, what: log.info("Restoring: %s", what),
-    )
+    try:
+        done = staging.carry_out(
+            found.database_url,
+            found.data_dir,
+            store=serving.store,
+            source=found.backups_url,
+            passphrase=found.backup_passphrase,
+            progress=lambda share, what: log.info("Restoring: %s", what),
+        )
+    except Exception:  # on a full disk not even that can be written down; the next start tries
+        log.exception("A restore could not be carried out")
+        return
     if done:
         say = log.info if done.state == staging.DONE else log.error
         say("%s", done.sentence)

@@ -15,6 +15,8 @@ from streamlit.runtime import Runtime
 
 import app
 from pages.components.frame import serving
+from records import staging
+from records.errors import DiskFull
 from signin import cookies
 from signin.gate import RERUN
 from tests.signing import admit
@@ -59,6 +61,18 @@ def test_every_answer_has_the_security_headers(client: TestClient, path: str) ->
     assert "object-src 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_restore_that_cannot_even_be_noted_keeps_nobody_out(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull
+
+    monkeypatch.setattr(staging, "carry_out", full)
+    with caplog.at_level(logging.ERROR, logger="dermtrace"):
+        app.bring_back()
+    assert "A restore could not be carried out" in caplog.text
 
 
 def test_no_photo_stays_in_the_browsers_cache(client: TestClient) -> None:
