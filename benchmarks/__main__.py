@@ -165,6 +165,33 @@ def strange() -> Iterator[Row]:
         )
 
 
+def quality() -> Iterator[Row]:
+    """Warnings about photos, on real ones."""
+    from benchmarks import quality, robustness
+
+    folder = robustness.data_folder() / "isic2019"
+    if not folder.is_dir():
+        print(f"quality: no photos at {folder} (set SKIN_TEST_DATA)", file=sys.stderr)
+        return
+    photos = quality.photos(folder)
+    untouched = quality.said(photos)
+    for warning in quality.WORDS:
+        value, low, high = quality.share(untouched, warning)
+        figures = f"{len(photos)} photos, {low:.1%} to {high:.1%}"
+        yield Row(
+            f"Warned of {warning}, untouched",
+            value,
+            figures,
+            f"at most {UNTOUCHED:.0%}",
+            value <= UNTOUCHED,
+            share=True,
+        )
+    for what, (warning, make) in quality.WORSE.items():
+        value, low, high = quality.share(quality.said(photos, make), warning)
+        figures = f"{len(photos)} photos, {low:.1%} to {high:.1%}"
+        yield Row(f"Warned of {warning}, {what}", value, figures, share=True)
+
+
 def sessions() -> Iterator[Row]:
     """Reruns of the page."""
     from benchmarks import sessions
@@ -247,13 +274,16 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
         sessions,
         robustness,
         strange,
+        quality,
         records,
         visit,
         neighbours,
         beside,
     )
 }
-SPEEDS = [n for n in BENCHMARKS if n not in ("robustness", "strange")]  # what runs unasked
+UNASKED = {"robustness", "strange", "quality"}  # what needs photos
+SPEEDS = [name for name in BENCHMARKS if name not in UNASKED]
+UNTOUCHED = 0.02  # of untouched photos a warning may come to
 
 
 def machine() -> str:

@@ -1,4 +1,4 @@
-"""Is the photo sharp, well lit, and is there a lesion? Warnings that a photographer can act on.
+"""Is the photo sharp, well lit, and the lesion in free view? Warnings a photographer can act on.
 
 Everything is measured at the size of the public photos, 150 pixels on the short side, inside the
 ellipse that touches the edges, so that dark corners of a dermatoscope do not count.
@@ -13,14 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from skinmodel.markings import ink, scale_ticks
+from skinmodel.occlusion import hair
+
 SHORT_SIDE = 150  # pixels
 # Limits set on 500 public photos so that each warns about 1 % of them or fewer. What they do to
-# other photos, as they are and made worse, is measured in tests/skinmodel/test_quality.py.
+# other photos, as they are and made worse, is measured by `python -m benchmarks quality`.
 BLURRED, SMEARED = -0.22, -3.10
 DARK, BRIGHT = 95.0, 225.0
 BURNT = 0.02
 GLARE = 0.002
 LITTLE = 0.06
+INKED = 0.001
+TICKS = 4
+HAIRY = 0.065
 
 Field = NDArray[np.float32]
 
@@ -33,7 +39,8 @@ class Quality:
     over that of all up to a fourfold coarser, which tells heavy blur.
     `brightness`: median grey, 0 to 255. `burnt`: share of pixels with no colour left, all white.
     `glare`: share that is nearly white and far brighter than the photo's middle.
-    `lesion`: share that differs in colour from the skin around it.
+    `lesion`: share that differs in colour from the skin around it. `ink`: share that looks drawn
+    with a skin marker. `ticks`: how many stand in a row as on a ruler. `hair`: share under hair.
     """
 
     sharpness: float
@@ -42,6 +49,9 @@ class Quality:
     burnt: float
     glare: float
     lesion: float
+    ink: float
+    ticks: int
+    hair: float
 
 
 def measure(picture: Image.Image) -> Quality:
@@ -62,6 +72,9 @@ def measure(picture: Image.Image) -> Quality:
         burnt=float((darkest >= 250)[seen].mean()),
         glare=float((white & (grey > middle + 45))[seen].mean()),
         lesion=_lesion(pixels, away, seen),
+        ink=ink(pixels, away),
+        ticks=scale_ticks(pixels),
+        hair=float(hair(pixels)[seen].mean()),
     )
 
 
@@ -78,6 +91,12 @@ def faults(quality: Quality) -> tuple[str, ...]:
         found.append("has bright reflections: use contact fluid or polarised light.")
     if quality.lesion < LITTLE:
         found.append("shows little or no lesion: move closer and centre it.")
+    if quality.ink > INKED:
+        found.append("shows ink on the skin: wipe it off, or take the photo before marking.")
+    if quality.ticks >= TICKS:
+        found.append("shows a scale or ruler: take one photo without it.")
+    if quality.hair > HAIRY:
+        found.append("has hair over the lesion: part it, or press it flat with contact fluid.")
     return tuple(found)
 
 
