@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from records.actors import CLINICIAN, Actor
 from records.database import Database
@@ -37,7 +37,7 @@ def patients(database: Database, *, actor: Actor, text: str, limit: int = 10) ->
         return []
     begins = (TermRow.term >= words[0]) & (TermRow.term < words[0] + LAST)
     others = (TermRow.words.contains(f" {word}", autoescape=True) for word in words[1:])
-    found = (
+    words_found = (
         select(TermRow.term, TermRow.patient_id)
         .where(begins, *others)
         .order_by(TermRow.term, TermRow.patient_id)
@@ -45,13 +45,17 @@ def patients(database: Database, *, actor: Actor, text: str, limit: int = 10) ->
         .limit(limit * 2)
         .subquery()
     )
+    first, patient_id = func.min(words_found.c.term).label("first"), words_found.c.patient_id
+    found = (
+        select(patient_id, first).group_by(patient_id).order_by(first, patient_id).limit(limit)
+    ).subquery()
     wanted = (
         select(*_COLUMNS)
         .join(found, found.c.patient_id == PatientRow.id)
-        .order_by(found.c.term, found.c.patient_id)
+        .order_by(found.c.first, found.c.patient_id)
     )
     with database.read() as session:
-        return list(dict.fromkeys(map(_read, session.execute(wanted))))[:limit]
+        return [_read(row) for row in session.execute(wanted)]
 
 
 def recent(database: Database, *, actor: Actor, limit: int = 12) -> list[Patient]:
