@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
-from pages.components.learning import runs
+from pages.components.learning import ended, runs
 from records import jobs, leases
 from records.actors import ADMIN, CONSOLE
 from records.jobs import Job
@@ -53,6 +54,16 @@ def opened() -> AppTest:
     page = AppTest.from_file(str(PAGE), default_timeout=30).run()
     assert not page.exception
     return page
+
+
+@pytest.mark.usefixtures("toys")
+def test_of_two_data_sets_of_one_name_the_one_that_was_asked_for_is_chosen(tmp_path: Path) -> None:
+    shutil.copytree(runs.places().data_sets / "toys", runs.places().data_sets / "toys-again")
+    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    page.session_state[ended.AGAIN] = {"data": ["toys"]}
+    press(page.run(), "Start")
+    (job,) = all_jobs()
+    assert job.request["data"] == ["toys"]
 
 
 def all_jobs() -> list[Job]:

@@ -30,7 +30,7 @@ def ask(there: tuple[DataSet, ...]) -> Request | None:
     with left:
         chosen = st.pills(
             "Data sets", [one.id for one in there], selection_mode="multi",
-            format_func=lambda one: next(s.name for s in there if s.id == one),
+            format_func=runs.labels(there).__getitem__,
             default=[one for one in was.get("data", ()) if one in {s.id for s in there}]
             or [there[-1].id],
             key=f"{key}-data",

@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -36,6 +37,15 @@ def places() -> Places:
 def sets() -> tuple[DataSet, ...]:
     """The data sets that can be trained on."""
     return tuple(one for one in data_sets(places().data_sets) if not one.fault)
+
+
+def labels(there: Sequence[DataSet]) -> dict[str, str]:
+    """What to call each data set where one is chosen: Streamlit takes one label for one choice."""
+    names = [one.name for one in there]
+    return {
+        one.id: one.name if names.count(one.name) == 1 else f"{one.name} ({place})"
+        for place, one in enumerate(there, start=1)
+    }
 
 
 def wake(job_id: str) -> None:
