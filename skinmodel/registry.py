@@ -83,11 +83,15 @@ class Registry:
         return self.choice().folder
 
     def next_version(self) -> str:
-        """A version that was never used: one after the highest of the form 1.2."""
-        taken = {*_folders(self.bundled), *_folders(self.own)}
-        numbers = [tuple(map(int, v.split("."))) for v in taken if re.fullmatch(r"\d+\.\d+", v)]
-        major, minor = max(numbers, default=(1, -1))
-        return f"{major}.{minor + 1}"
+        """A version for a model of the clinic's that was never used: 1.3.1 after the program's 1.3.
+
+        The program's own have two numbers, so that none that it brings later is taken already. The
+        third goes on counting.
+        """
+        programs = [_numbers(name) for name in _folders(self.bundled)]
+        major, minor = max((n for n in programs if len(n) == 2), default=(1, 0))
+        own = [_numbers(name) for name in _folders(self.own)]
+        return f"{major}.{minor}.{1 + max((n[2] for n in own if len(n) == 3), default=0)}"
 
     def register(self, candidate: Path) -> str:
         """Copies a model's folder among the clinic's own and returns its version.
@@ -216,6 +220,11 @@ def _folders(place: Path) -> list[str]:
 
 def _names(place: Path) -> list[str]:
     return [name for name in _folders(place) if (place / name / CARD).is_file()]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a version such as 1.2 or 1.2.3; none of another form."""
+    return tuple(map(int, version.split("."))) if re.fullmatch(r"\d+(\.\d+)+", version) else ()
 
 
 def _in_order(versions: Sequence[str] | set[str]) -> tuple[str, ...]:

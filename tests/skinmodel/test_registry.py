@@ -30,8 +30,17 @@ def test_versions_are_in_the_order_of_their_numbers(tmp_path: Path, save_tiny: S
     registry = Registry(tmp_path, tmp_path / "own")
     assert registry.versions() == ("2024.11", "2025.9", "2025.10")
     assert registry.active().name == "2025.10"
-    assert registry.next_version() == "2025.11"
-    assert Registry(tmp_path / "none", tmp_path / "own").next_version() == "1.0"
+    assert registry.next_version() == "2025.10.1"
+    assert Registry(tmp_path / "none", tmp_path / "own").next_version() == "1.0.1"
+
+
+def test_what_the_program_brings_later_meets_no_version_of_the_clinics(
+    models: Registry, tmp_path: Path, save_tiny: SaveTiny
+) -> None:
+    assert models.next_version() == "1.1.1"
+    models.register(save_tiny(tmp_path / "run" / "1.1.1"))
+    save_tiny(models.bundled / "1.2.tmp").rename(models.bundled / "1.4")
+    assert models.next_version() == "1.4.2"  # after the program's, and counting on
 
 
 def test_no_model_is_a_sentence(tmp_path: Path) -> None:
@@ -156,7 +165,7 @@ def test_deleting_keeps_what_is_needed_and_never_gives_a_number_twice(
         models.delete("1.2")
     models.register(save_tiny(tmp_path / "run" / "1.3"))
     models.delete("1.3")
-    assert "1.3" not in models.versions() and models.next_version() == "1.4"
+    assert "1.3" not in models.versions() and models.next_version() == "1.1.1"
     other = save_tiny(tmp_path / "other" / "1.3", filters=(4, 4))
     with pytest.raises(InvalidModel, match="was another model's"):
         models.register(other)

@@ -76,12 +76,12 @@ def carry_out(places: Places, settings: dict[str, Any], **more: Any) -> tuple[Pa
 
 def test_a_whole_network_becomes_a_candidate_that_nobody_uses(places: Places) -> None:
     folder, result = carry_out(places, WHOLE)
-    assert result == Result(1, "done", version="1.1")
-    assert places.registry.versions() == ("1.0", "1.1") and places.registry.active().name == "1.0"
-    card = places.registry.folder("1.1") / "card.json"
+    assert result == Result(1, "done", version="1.0.1")
+    assert places.registry.versions() == ("1.0", "1.0.1") and places.registry.active().name == "1.0"
+    card = places.registry.folder("1.0.1") / "card.json"
     assert "Toys: 130 photos" in card.read_text() and str(places.data_dir) not in card.read_text()
-    assert (places.registry.folder("1.1") / "comparison.json").exists()
-    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.1")
+    assert (places.registry.folder("1.0.1") / "comparison.json").exists()
+    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.0.1")
 
 
 def test_folds_and_trials_are_carried_out_and_make_no_candidate(places: Places) -> None:
@@ -128,8 +128,8 @@ def test_a_small_clinic_needs_not_every_diagnosis_on_every_side(
     rare = table["diagnosis"].isin(["AK", "DF", "VASC"]) & (side != "train")
     bring(places, table[~rare])
     folder, result = carry_out(places, HEAD)
-    assert result == Result(1, "done", version="1.1"), result.reason
-    assert (places.registry.folder("1.1") / "comparison.json").exists()
+    assert result == Result(1, "done", version="1.0.1"), result.reason
+    assert (places.registry.folder("1.0.1") / "comparison.json").exists()
     bring(places, table[side != "calibration"])
     shutil.rmtree(folder)
     _, result = carry_out(places, HEAD)
@@ -211,7 +211,7 @@ def test_a_full_disk_interrupts_and_the_run_goes_on_later(
         return
     assert result.state == "interrupted" and result.reason.startswith("Disk full")
     assert places.registry.versions() == ("1.0",)
-    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.1")
+    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.0.1")
     assert read_history(folder)[-1]["epoch"] == 2
 
 
