@@ -31,15 +31,16 @@ from streamlit.runtime import Runtime
 import settings
 from pages import components
 from pages.components.frame import restarting, serving
-from records import links, staging, upkeep
+from records.access import links
 from records.errors import RecordError
+from records.keeping import staging, upkeep
 from signin.door import Door, routes
 from signin.gate import Gate
 from signin.listening import Listening
 from signin.oidc import Provider
 from signin.quota import Quota
 from skinmodel.weights import InvalidModel
-from training import process
+from training.runs import process
 
 log = logging.getLogger("dermtrace")
 

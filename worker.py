@@ -17,18 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import settings
-from records import cases, leases, schema
-from records.actors import CONSOLE
+from records import schema
+from records.access.actors import CONSOLE
 from records.database import Database
 from records.errors import RecordError
-from records.jobs import DONE, FAILED, INTERRUPTED
-from records.leases import Held, Lease, Lost, Process
-from records.queue import open_queue
-from records.snapshot import keep_in
-from records.store import open_store
-from training import clinic, intake, process
+from records.keeping.snapshot import keep_in
+from records.keeping.store import open_store
+from records.models import cases, leases
+from records.models.jobs import DONE, FAILED, INTERRUPTED
+from records.models.leases import Held, Lease, Lost, Process
+from records.models.queue import open_queue
+from training.data import clinic, intake
+from training.data.intake import Refused
+from training.data.manifest import InvalidData
 from training.disk import TrainingFailed
-from training.folder import (
+from training.runs import process
+from training.runs.folder import (
     LOCK,
     LOG,
     begin_anew,
@@ -37,8 +41,6 @@ from training.folder import (
     whereabouts,
     write_request,
 )
-from training.intake import Refused
-from training.manifest import InvalidData
 
 log = logging.getLogger("dermtrace.worker")
 

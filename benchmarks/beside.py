@@ -24,12 +24,12 @@ from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import read_photo
-from training.datasets import write_data_set
-from training.folder import LOG, read_progress, write_request
-from training.manifest import COLUMNS
-from training.process import half_the_cores
-from training.request import NOTHING, Places, Request
-from training.splits import split_of
+from training.data.datasets import write_data_set
+from training.data.manifest import COLUMNS
+from training.data.splits import split_of
+from training.runs.folder import LOG, read_progress, write_request
+from training.runs.process import half_the_cores
+from training.runs.request import NOTHING, Places, Request
 
 LIMIT = 2.0  # times an idle machine's 95th percentile
 EACH = {"train": 2, "validation": 1, "calibration": 1, "test": 1}  # lesions of a diagnosis

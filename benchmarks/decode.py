@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.sidebyside import pin, ratios, side_by_side
-from skinmodel.decoder import Decoder
 from skinmodel.images import read_photo
+from skinmodel.reading.decoder import Decoder
 
 INPUT = (299, 224)  # short side 224, as most networks take
 PHOTOS = 3

@@ -23,10 +23,10 @@ from benchmarks.sidebyside import ratios, side_by_side
 from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.calibration import Calibration
-from skinmodel.decoder import Decoder
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
 from skinmodel.network import CnnLstm, ModelConfig
+from skinmodel.reading.decoder import Decoder
 from skinmodel.registry import Registry
 from skinmodel.transforms import Preparation
 from skinmodel.weights import InvalidModel

@@ -19,10 +19,10 @@ from benchmarks.train import BATCH, LEARNING_RATE, SIZE, drawn_data, network_alo
 from skinmodel.images import read_photo
 from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
-from training.batches import Lesions, epoch_batches
-from training.config import TrainConfig
-from training.dataset import Cache, open_cache
-from training.layout import fastest
+from training.learning.batches import Lesions, epoch_batches
+from training.learning.config import TrainConfig
+from training.learning.dataset import Cache, open_cache
+from training.learning.layout import fastest
 
 OF_NETWORK = 5.0  # at least so many times the network's speed
 LARGE = 2  # different 12-megapixel photos

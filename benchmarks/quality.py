@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skinmodel.quality import faults, measure
-from training.manifest import read_isic
-from training.metrics import proportion
+from training.data.manifest import read_isic
+from training.measuring.metrics import proportion
 
 Pixels = NDArray[np.uint8]
 Make = Callable[[Pixels, Generator], Pixels]

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sidebyside import ratios, side_by_side
-from records import lesions, search, series, tables
-from records.actors import CLINICIAN, Actor
+from records import tables
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import lesions, search, series
+from records.clinic.patients import joined
 from records.database import Database
-from records.patients import joined
 from records.schema import open_database
 
 LIMIT = 1.5

@@ -14,9 +14,9 @@ import settings
 from skinmodel.bundle import load_model
 from skinmodel.images import read_photo
 from skinmodel.registry import Registry
-from training.manifest import read_isic
-from training.robustness import measure_changes
-from training.splits import assign
+from training.data.manifest import read_isic
+from training.data.splits import assign
+from training.measuring.robustness import measure_changes
 
 ROOT = Path(__file__).resolve().parents[1]
 MOST = 200  # photos

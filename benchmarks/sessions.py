@@ -21,8 +21,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from records import accounts, sessions
-from records.actors import CLINICIAN, CONSOLE
+from records.access import accounts, sessions
+from records.access.actors import CLINICIAN, CONSOLE
 from records.schema import open_database
 
 ROOT = Path(__file__).parents[1]

@@ -18,9 +18,9 @@ from skinmodel.bundle import Model, load_model
 from skinmodel.images import read_photo
 from skinmodel.registry import Registry
 from skinmodel.unknown import THRESHOLD
-from training.decoys import draw_decoys
-from training.manifest import read_isic
-from training.splits import assign
+from training.data.manifest import read_isic
+from training.data.splits import assign
+from training.measuring.decoys import draw_decoys
 
 Array = NDArray[np.float64]
 SCREENSHOTS = settings.ROOT / "assets" / "screenshots"

@@ -28,12 +28,12 @@ from skinmodel.diagnoses import CODES
 from skinmodel.images import read_photo
 from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
-from training.batches import Lesions, epoch_batches
-from training.config import TrainConfig
-from training.dataset import Cache, open_cache
-from training.layout import Layout, fastest
-from training.objective import class_shares
-from training.step import Learner, new_optimizer, take
+from training.learning.batches import Lesions, epoch_batches
+from training.learning.config import TrainConfig
+from training.learning.dataset import Cache, open_cache
+from training.learning.layout import Layout, fastest
+from training.learning.objective import class_shares
+from training.learning.step import Learner, new_optimizer, take
 
 SIZE, BATCH = 160, 32
 LIMITS = {"mobilenet_v2": 1.4, "resnet18": 3.0}  # at least so many times the textbook's speed
@@ -109,7 +109,7 @@ def drawn_data(folder: Path, photos: int, config: TrainConfig, seed: int) -> tup
 def new_learner(
     network: CnnLstm, data: tuple[Lesions, Cache], config: TrainConfig, layout: Layout
 ) -> Learner:
-    """A copy of the network made ready as `training.loop.fit` does it."""
+    """A copy of the network made ready as `training.learning.loop.fit` does it."""
     own = copy.deepcopy(network).train()
     average = copy.deepcopy(own).eval().requires_grad_(False)
     layout.arrange(own)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.frame import guard
-from records.actors import ADMIN, CLINICIAN
+from records.access.actors import ADMIN, CLINICIAN
 
 LOGO = Path(__file__).parents[1] / "assets" / "logo"
 

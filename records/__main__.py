@@ -11,23 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import settings
-from records import (
-    accounts,
-    backup,
-    chain,
-    dossier,
-    erasure,
-    links,
-    passwords,
-    restore,
-    snapshot,
-    verification,
-)
-from records.actors import CONSOLE, ROLES
+from records import chain
+from records.access import accounts, links, passwords
+from records.access.actors import CONSOLE, ROLES
 from records.database import Database
 from records.errors import RecordError
+from records.keeping import backup, dossier, erasure, restore, snapshot, verification
+from records.keeping.store import open_store
 from records.schema import open_database
-from records.store import open_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

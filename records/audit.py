@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlalchemy import JSON, Index, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from records.actors import ADMIN, CLINICIAN, Actor
+from records.access.actors import ADMIN, CLINICIAN, Actor
 from records.database import Base, Database, UtcDateTime
 
 START = "0" * 64  # what the first entry follows

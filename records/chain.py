@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from records.actors import ADMIN, Actor
+from records.access.actors import ADMIN, Actor
 from records.audit import RESTORED, START, AuditRow, digest
 from records.database import Database
 from records.errors import RecordError

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from records import audit
-from records.actors import ADMIN, CLINICIAN, Actor
+from records.access.actors import ADMIN, CLINICIAN, Actor
 from records.database import Database
 from records.tables import PreferenceRow
 

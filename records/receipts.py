@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from records.actors import Actor
+from records.access.actors import Actor
 from records.database import Database
 from records.errors import Conflict
 from records.tables import ReceiptRow

@@ -39,16 +39,16 @@ from records.errors import (
     DiskFull,
     Unavailable,
 )
-from records.store import sync_folder
+from records.keeping.store import sync_folder
 from records.translation import translated
 
 # Every module with tables: Base.metadata is whole once they are imported.
 TABLES = (
-    "records.accounts",
+    "records.access.accounts",
     "records.audit",
-    "records.jobs",
-    "records.links",
-    "records.sessions",
+    "records.models.jobs",
+    "records.access.links",
+    "records.access.sessions",
     "records.tables",
 )
 OWNER_ONLY = 0o600  # SQLite gives its journals the rights of the database

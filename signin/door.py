@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from records import accounts, links, passwords, sessions
-from records.accounts import Account, WrongPassword
+from records.access import accounts, links, passwords, sessions
+from records.access.accounts import Account, WrongPassword
 from records.database import Database
 from records.errors import InvalidRecord, RecordError
 from signin import cookies, screens

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from records.actors import ADMIN, CLINICIAN
+from records.access.actors import ADMIN, CLINICIAN
 from signin.onward import onward
 
 log = logging.getLogger("dermtrace")

@@ -17,8 +17,8 @@ from skinmodel import export, predict, sentences
 from skinmodel.analysis import Analysis, AnalysisFailed, analyse
 from skinmodel.bundle import Model, load_model
 from skinmodel.calibration import Prior
-from skinmodel.decoder import Decoder
 from skinmodel.images import InvalidImage
+from skinmodel.reading.decoder import Decoder
 from skinmodel.registry import Registry
 from skinmodel.series import SeriesPhoto
 from skinmodel.weights import InvalidModel

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from skinmodel.colour import NO_COLOUR, flatten, is_grey, to_srgb
-from skinmodel.containers import (
+from skinmodel.reading.colour import NO_COLOUR, flatten, is_grey, to_srgb
+from skinmodel.reading.containers import (
     DAMAGED,
     INCOMPLETE,
     Container,
@@ -22,10 +22,10 @@ from skinmodel.containers import (
     walk_png,
     walk_webp,
 )
-from skinmodel.dicom import Dicom, is_dicom
-from skinmodel.exposure import Exposure, read_exposure
-from skinmodel.jpegs import load_jpeg, walk_jpeg
-from skinmodel.unsupported import FRAMES, refusal
+from skinmodel.reading.dicom import Dicom, is_dicom
+from skinmodel.reading.exposure import Exposure, read_exposure
+from skinmodel.reading.jpegs import load_jpeg, walk_jpeg
+from skinmodel.reading.unsupported import FRAMES, refusal
 
 __all__ = ["WORKING_SIDE", "InvalidImage", "Photo", "read_photo"]
 
@@ -88,8 +88,8 @@ def read_photo(
     """The photo in a file's bytes, decoded in this process.
 
     `today` is the day after which a capture date is disbelieved, `side` the most that the short
-    side may have. Raises InvalidImage. Untrusted files are read through skinmodel.decoder, which
-    runs this in a process of its own.
+    side may have. Raises InvalidImage. Untrusted files are read through
+    skinmodel.reading.decoder, which runs this in a process of its own.
     """
     if not data:
         raise InvalidImage("This is an empty file.")
@@ -175,7 +175,7 @@ def _decode(data: bytes, container: Container, today: datetime.date, side: int) 
 
 def _decode_dicom(data: bytes, today: datetime.date, side: int) -> Photo:
     # pydicom takes a third of a second to import, which only these files are worth.
-    from skinmodel import dicom_file, dicom_pixels
+    from skinmodel.reading import dicom_file, dicom_pixels
 
     header = dicom_file.read_header(data)
     _check_size(header.size)

@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from skinmodel.archives import InvalidArchive, Limits, list_archive, pieces
 from skinmodel.bundle import CARD, MAX_CARD
 from skinmodel.golden import GOLDEN, MAX_GOLDEN
+from skinmodel.reading.archives import InvalidArchive, Limits, list_archive, pieces
 from skinmodel.registry import Registry
 from skinmodel.unknown import UNKNOWN_FILE
 from skinmodel.weights import MAX_WEIGHTS, WEIGHTS, InvalidModel, read_file

@@ -17,9 +17,9 @@ from torch import Tensor
 from skinmodel.analysis import BATCH, NO_RESULT, extract_features
 from skinmodel.bundle import Model
 from skinmodel.calibration import Prior
-from skinmodel.decoder import Decoder
 from skinmodel.diagnoses import CODES, UNKNOWN
 from skinmodel.images import MAX_BYTES, InvalidImage, Photo
+from skinmodel.reading.decoder import Decoder
 
 READABLE = (".jpg", ".jpeg", ".png", ".webp", ".dcm")
 # Also pictures to a person, so each is named with the reason why it is not scored.

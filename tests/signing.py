@@ -3,12 +3,12 @@
 import datetime
 from collections.abc import Iterable
 
-from records import accounts, sessions
-from records.accounts import Account
-from records.actors import CLINICIAN, CONSOLE
+from records.access import accounts, sessions
+from records.access.accounts import Account
+from records.access.actors import CLINICIAN, CONSOLE
+from records.access.sessions import SignedIn
 from records.database import Database
 from records.schema import open_database
-from records.sessions import SignedIn
 
 LONG_AGO = datetime.datetime(2025, 3, 12, 9, 30, tzinfo=datetime.UTC)
 

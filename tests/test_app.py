@@ -15,8 +15,8 @@ from streamlit.runtime import Runtime
 
 import app
 from pages.components.frame import serving
-from records import staging
 from records.errors import DiskFull
+from records.keeping import staging
 from signin import cookies
 from signin.gate import RERUN
 from tests.signing import admit

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests import readme
-from training.config import TrainConfig
+from training.learning.config import TrainConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,24 +16,25 @@ from PIL import Image
 
 import settings
 import worker
-from records import confirmations, jobs, leases
-from records.actors import CONSOLE
-from records.confirmations import ConfirmationFields
+from records.access.actors import CONSOLE
+from records.clinic import confirmations
+from records.clinic.confirmations import ConfirmationFields
+from records.clinic.photos import NewPhoto
 from records.database import Database
 from records.errors import Busy
-from records.jobs import CANCELLED, DONE, FAILED, INTERRUPTED, RUNNING, WAITING, Job
-from records.leases import Process
-from records.photos import NewPhoto
+from records.keeping.store import open_store
+from records.models import jobs, leases
+from records.models.jobs import CANCELLED, DONE, FAILED, INTERRUPTED, RUNNING, WAITING, Job
+from records.models.leases import Process
 from records.schema import open_database
-from records.store import open_store
 from tests.records.clinic import CLINIC, CODES, Clinic, Clock
 from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
-from training import process
-from training.datasets import data_sets, write_data_set
-from training.folder import CONFIG, HISTORY, Result, last_words, write_result
-from training.manifest import read_isic
-from training.request import Places, Request
+from training.data.datasets import data_sets, write_data_set
+from training.data.manifest import read_isic
+from training.runs import process
+from training.runs.folder import CONFIG, HISTORY, Result, last_words, write_result
+from training.runs.request import Places, Request
 from worker import Worker
 
 # A trainer that learns nothing but does what it is told, without the cost of importing PyTorch.
@@ -68,7 +69,9 @@ REAL = Worker.command
 # ever run it, and for most of the bootstrap's samples.
 AT_ONCE = """
 import sys
-from training import evaluate, jobs, process
+from training import jobs
+from training.measuring import evaluate
+from training.runs import process
 evaluate.RESAMPLES = 5
 process.step_back = lambda: None
 sys.exit(jobs.main())

@@ -14,24 +14,26 @@ import settings
 from skinmodel.bundle import CARD
 from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
-from training import index, isic, versus
-from training.candidate import make_candidate
-from training.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
-from training.crossvalidate import RESULT as CROSS_VALIDATION
-from training.crossvalidate import cross_validate
-from training.datasets import ABOUT, DataSet
-from training.download import DownloadFailed
-from training.leaveout import LEFT_OUT, leave_out
-from training.manifest import InvalidData, read_isic
-from training.origin import begin, check_start, met_before, settings_for
+from training import index
+from training.data import isic
+from training.data.datasets import ABOUT, DataSet
+from training.data.download import DownloadFailed
+from training.data.manifest import InvalidData, read_isic
+from training.learning.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
+from training.learning.crossvalidate import RESULT as CROSS_VALIDATION
+from training.learning.crossvalidate import cross_validate
+from training.learning.origin import begin, check_start, met_before, settings_for
+from training.learning.ranks import READY, WORKING, Ranks, joined
+from training.learning.run import CONFIG, Run, counts, open_run, saved_config, train
+from training.learning.space import space_for
+from training.learning.tune import BEST_CONFIG, tune
+from training.measuring import versus
+from training.measuring.candidate import make_candidate
+from training.measuring.leaveout import LEFT_OUT, leave_out
+from training.measuring.tables import comparison_table, fold_table
 from training.outline import command as outline
-from training.ranks import READY, WORKING, Ranks, joined
 from training.report import command as evaluation
-from training.run import CONFIG, Run, counts, open_run, saved_config, train
-from training.space import space_for
-from training.tables import comparison_table, fold_table
 from training.terminal import show, show_steps, stopping
-from training.tune import BEST_CONFIG, tune
 
 STOPPED = "Stopped. The same command goes on from here."
 SIGN_OF_LIFE = 5.0  # seconds between two words to the processes that wait

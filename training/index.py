@@ -20,12 +20,12 @@ from tqdm import tqdm
 from skinmodel import neighbours
 from skinmodel.analysis import BATCH
 from skinmodel.bundle import Model, load_model
-from skinmodel.decoder import Decoder
 from skinmodel.images import Photo
 from skinmodel.neighbours import Case, Index
 from skinmodel.predict import read_ahead
-from training.manifest import InvalidData, read_isic
-from training.seen import seen
+from skinmodel.reading.decoder import Decoder
+from training.data.manifest import InvalidData, read_isic
+from training.data.seen import seen
 
 HOW = (
     "Lesions that the model had never met, each among all others of these data: how many of its"

@@ -19,23 +19,23 @@ import pandas as pd
 import torch
 
 from skinmodel.weights import InvalidModel
-from training import process
-from training.config import InvalidConfig, TrainingFailed, read_object
-from training.crossvalidate import cross_validate
-from training.datasets import combined, data_sets
+from training.data.datasets import combined, data_sets
+from training.data.manifest import COLUMNS, InvalidData, Manifest
 from training.disk import DiskFull
-from training.finish import finish
-from training.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
-from training.hopeless import Watch
-from training.manifest import COLUMNS, InvalidData, Manifest
-from training.origin import begin
-from training.ranks import joined
-from training.request import Places, Request
-from training.run import MANIFEST, open_table, train
-from training.space import space_for
+from training.learning.config import InvalidConfig, TrainingFailed, read_object
+from training.learning.crossvalidate import cross_validate
+from training.learning.hopeless import Watch
+from training.learning.origin import begin
+from training.learning.ranks import joined
+from training.learning.run import MANIFEST, open_table, train
+from training.learning.space import space_for
+from training.learning.tune import RESULT as TUNING
+from training.learning.tune import tune
+from training.runs import process
+from training.runs.finish import finish
+from training.runs.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
+from training.runs.request import Places, Request
 from training.terminal import stopping
-from training.tune import RESULT as TUNING
-from training.tune import tune
 
 SPARE = "spare"
 SPARED = 64 << 10  # bytes kept free for the last words of a run that filled the disk

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from training.csvfile import counted
-from training.dataset import Pixels
-from training.likeness import alike, look_of
+from training.data.csvfile import counted
+from training.data.likeness import alike, look_of
+from training.learning.dataset import Pixels
 
 LEFT_OUT = "left out"  # the side of a photo that is on none
 

@@ -7,9 +7,9 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import ROLE_NAMES, count, markdown
-from records import accounts, links
-from records.accounts import Account
-from records.actors import ADMIN, CLINICIAN, Actor
+from records.access import accounts, links
+from records.access.accounts import Account
+from records.access.actors import ADMIN, CLINICIAN, Actor
 from records.errors import RecordError
 from skinmodel.export import long_date
 

@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 from pages.components.frame import guard, serving
-from records import accounts, audit, chain
-from records.actors import ADMIN, Actor
+from records import audit, chain
+from records.access import accounts
+from records.access.actors import ADMIN, Actor
 from records.audit import Entry
 from records.errors import RecordError
 from skinmodel.export import long_date

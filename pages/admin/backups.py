@@ -7,10 +7,11 @@ import streamlit as st
 from pages.components.frame import guard, restoring, saves, serving
 from pages.components.frame.words import count, markdown
 from pages.components.patient import departing
-from records import backup, preferences, rehearsal, upkeep, verification
-from records.actors import ADMIN, Actor
-from records.backup import Backup
+from records import preferences
+from records.access.actors import ADMIN, Actor
 from records.errors import RecordError
+from records.keeping import backup, rehearsal, upkeep, verification
+from records.keeping.backup import Backup
 from records.preferences import BACKUP_HOURS
 from skinmodel.export import long_date
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from records import audit
-from records.actors import ADMIN, Actor
+from records.access.actors import ADMIN, Actor
 from skinmodel.bundle import Model
 from skinmodel.casemix import LEAST, CaseMix, InvalidCaseMix
 from skinmodel.diagnoses import DIAGNOSES

@@ -5,11 +5,11 @@ import streamlit as st
 from pages.components.frame import guard, serving
 from pages.components.frame.words import count, markdown
 from pages.components.learning import adding, datareport, discarding, ended, intakes
-from records.actors import ADMIN
+from records.access.actors import ADMIN
 from skinmodel.export import long_date
-from training import datasets
-from training.datasets import DataSet
-from training.inspection import Inspection
+from training.data import datasets
+from training.data.datasets import DataSet
+from training.data.inspection import Inspection
 
 KINDS = {
     "isic": "ISIC 2019",

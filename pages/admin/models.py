@@ -24,17 +24,18 @@ from pages.components.model import (
     wholecard,
 )
 from pages.components.model.card import interval
-from records import accounts, jobs, promotions
-from records.actors import ADMIN, Actor
-from records.jobs import Job
-from records.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion
+from records.access import accounts
+from records.access.actors import ADMIN, Actor
+from records.models import jobs, promotions
+from records.models.jobs import Job
+from records.models.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion
 from skinmodel.bundle import CARD
 from skinmodel.export import long_date
 from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
-from training import versus
-from training.manifest import InvalidData
-from training.versus import CANDIDATE, KINDS, OTHER, Comparison
+from training.data.manifest import InvalidData
+from training.measuring import versus
+from training.measuring.versus import CANDIDATE, KINDS, OTHER, Comparison
 
 KIND_NAMES = {"single_photos": "Single photos", "series": "Lesions, all their photos"}
 CARD_TAB, LEARNED, STUDIES = "Model card", "How it learned", "Folds and searches"

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from records import preferences
-from records.actors import ADMIN, Actor
+from records.access.actors import ADMIN, Actor
 from records.preferences import IMPRESSION_FIRST
 
 KEY = "impression-first"

@@ -4,10 +4,11 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.learning import ended, estimating, runform, running, runs
-from records import accounts, jobs
-from records.actors import ADMIN, Actor
-from records.jobs import INTERRUPTED, Job
-from training.request import Request
+from records.access import accounts
+from records.access.actors import ADMIN, Actor
+from records.models import jobs
+from records.models.jobs import INTERRUPTED, Job
+from training.runs.request import Request
 
 
 def page(actor: Actor) -> None:

@@ -17,7 +17,7 @@ from pages.components.examination.tray import Tray
 from pages.components.frame import guard, serving
 from pages.components.frame.serving import InUse
 from pages.components.frame.words import count
-from records.actors import CLINICIAN
+from records.access.actors import CLINICIAN
 from skinmodel.casemix import CaseMix, InvalidCaseMix
 from skinmodel.weights import InvalidModel
 

@@ -19,10 +19,10 @@ from pages.components.patient import (
     planning,
 )
 from pages.components.report import exporting, reporting
-from records import lesions, series
-from records.actors import CLINICIAN, Actor
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import lesions, series
+from records.clinic.series import LesionPage
 from records.errors import NotFound, RecordError
-from records.series import LesionPage
 
 
 def one_lesion(actor: Actor, lesion_id: str) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.components.frame import guard, serving
 from pages.components.frame.words import markdown
 from pages.components.model import wholecard
-from records.actors import ROLES
+from records.access.actors import ROLES
 from skinmodel.bundle import Model
 from skinmodel.weights import InvalidModel
 

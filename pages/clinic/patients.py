@@ -4,9 +4,9 @@ import streamlit as st
 
 from pages.components.frame import guard, removing, saves, serving
 from pages.components.patient import forms, identity, reminders
-from records import search
-from records.actors import CLINICIAN, Actor
-from records.patients import Patient
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import search
+from records.clinic.patients import Patient
 
 
 def page(actor: Actor) -> None:

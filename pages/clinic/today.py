@@ -11,9 +11,10 @@ from pages.components.examination.tray import Item, Opened
 from pages.components.frame import guard, serving, thumbnails
 from pages.components.frame.words import count, markdown, percent
 from pages.components.patient import choosing, identity, moving
-from records import lesions, preferences, visits
-from records.actors import CLINICIAN, Actor
-from records.lesions import LesionSummary
+from records import preferences
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import lesions, visits
+from records.clinic.lesions import LesionSummary
 from records.preferences import IMPRESSION_FIRST
 from skinmodel import sentences
 from skinmodel.analysis import Analysis

@@ -4,10 +4,10 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import ROLE_NAMES, markdown
-from records import passwords, sessions
-from records.actors import ROLES
+from records.access import passwords, sessions
+from records.access.actors import ROLES
+from records.access.sessions import SignedIn
 from records.errors import InvalidRecord, RecordError
-from records.sessions import SignedIn
 
 
 def sign_out(person: SignedIn) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from records.actors import ADMIN, CLINICIAN
+from records.access.actors import ADMIN, CLINICIAN
 from tests.signing import admit_to
 
 ROOT = Path(__file__).parents[2]

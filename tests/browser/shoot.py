@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import settings
-from records.actors import CLINICIAN
+from records.access.actors import CLINICIAN
 from tests.browser.conftest import FLAGS, PATIENCE, READY
 from tests.browser.server import ROOT, serve
 

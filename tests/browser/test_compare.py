@@ -6,15 +6,15 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from records import lesions, patients, series
-from records.actors import CLINICIAN, Actor
-from records.lesions import LesionFields
-from records.patients import PatientFields
-from records.photos import NewPhoto
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import lesions, patients, series
+from records.clinic.lesions import LesionFields
+from records.clinic.patients import PatientFields
+from records.clinic.photos import NewPhoto
+from records.clinic.series import NewVisit
+from records.clinic.visits import VisitFields
+from records.keeping.store import open_store
 from records.schema import open_database
-from records.series import NewVisit
-from records.store import open_store
-from records.visits import VisitFields
 from skinmodel.drawn import draw_series
 from tests.browser.conftest import READY
 from tests.browser.server import Server

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from records.actors import ADMIN
+from records.access.actors import ADMIN
 from records.schema import open_database
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
@@ -24,7 +24,7 @@ from tests.browser.test_examine import answered, give, photo
 from tests.signing import admit
 from tests.training.conftest import LESIONS, NAME
 from tests.training.test_versus import save
-from training.splits import split_of
+from training.data.splits import split_of
 
 pytestmark = pytest.mark.browser
 MINUTE = 120_000  # milliseconds: a run, on a machine that is busy
@@ -36,7 +36,9 @@ DEEDS = (
 # machine runs them, and leave out most of the bootstrap's samples.
 TRAINER = """
 import sys
-from training import evaluate, jobs, process
+from training import jobs
+from training.measuring import evaluate
+from training.runs import process
 evaluate.RESAMPLES = 5
 process.step_back = lambda: None
 sys.exit(jobs.main())

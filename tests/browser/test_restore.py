@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from records import audit, chain, patients, search
-from records.actors import CLINICIAN, CONSOLE, Actor
-from records.patients import PatientFields
+from records import audit, chain
+from records.access.actors import CLINICIAN, CONSOLE, Actor
+from records.clinic import patients, search
+from records.clinic.patients import PatientFields
 from records.schema import open_database
 from tests.browser.server import serve
 from tests.browser.test_clinic import first_in

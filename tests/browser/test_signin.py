@@ -10,8 +10,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from records import accounts
-from records.actors import CONSOLE
+from records.access import accounts
+from records.access.actors import CONSOLE
 from records.schema import open_database
 from tests.browser.conftest import PATIENCE, READY
 from tests.browser.server import Server, serve

@@ -8,7 +8,7 @@ import streamlit as st
 
 import training  # noqa: F401 - before a page runs by itself, whose neighbour training.py hides it
 from pages.components.frame import guard, serving
-from records.sessions import SignedIn
+from records.access.sessions import SignedIn
 from tests import signing
 from tests.signing import somebody
 from tests.tiny import save_tiny_model

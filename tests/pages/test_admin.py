@@ -11,10 +11,11 @@ from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import guard, serving
-from records import accounts, audit, chain, links, passwords, sessions
-from records.actors import ADMIN, CLINICIAN, CONSOLE, ROLES
+from records import audit, chain
+from records.access import accounts, links, passwords, sessions
+from records.access.actors import ADMIN, CLINICIAN, CONSOLE, ROLES
+from records.access.sessions import SignedIn
 from records.database import Database
-from records.sessions import SignedIn
 from tests.signing import add, start
 
 PAGES = Path(__file__).parents[2] / "pages"

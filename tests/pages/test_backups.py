@@ -13,11 +13,14 @@ from streamlit.testing.v1 import AppTest
 import app
 from pages.components.frame import serving
 from pages.components.patient import departing
-from records import backup, links, preferences, series, staging
-from records.actors import ADMIN, CLINICIAN, CONSOLE
+from records import preferences
+from records.access import links
+from records.access.actors import ADMIN, CLINICIAN, CONSOLE
+from records.access.sessions import SignedIn
+from records.clinic import series
 from records.errors import NotAllowed, NotFound
+from records.keeping import backup, staging
 from records.preferences import BACKUP_HOURS
-from records.sessions import SignedIn
 from tests import signing
 from tests.pages.test_admin import open_page
 from tests.pages.test_examine import jpeg, labels, press, says
@@ -63,7 +66,7 @@ def confirming(name: str) -> AppTest:
 
     def script(name: str) -> None:
         from pages.components.frame import guard, restoring, serving
-        from records import rehearsal
+        from records.keeping import rehearsal
 
         place = serving.limits().backups_url
         actor = guard.signed_in().actor

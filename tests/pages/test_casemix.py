@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 import settings
 from pages.components.frame import serving
 from records import audit
-from records.actors import ADMIN, CONSOLE
+from records.access.actors import ADMIN, CONSOLE
 from tests.pages.conftest import SignIn
 from tests.pages.test_examine import MAIN, jpeg, labels, press, says, shown, upload
 from tests.signing import somebody

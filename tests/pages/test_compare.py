@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 from pages.components.comparison import changelist, compare, pairs
 from pages.components.examination.tray import Opened
 from pages.components.frame import serving
-from records import comparability, series
-from records.photos import NewPhoto
-from records.series import NewVisit
-from records.sessions import SignedIn
-from records.visits import Visit, VisitFields
+from records.access.sessions import SignedIn
+from records.clinic import comparability, series
+from records.clinic.photos import NewPhoto
+from records.clinic.series import NewVisit
+from records.clinic.visits import Visit, VisitFields
 from skinmodel import surroundings
 from skinmodel.changes import Change
 from skinmodel.comparison import NO_SKIN

@@ -9,16 +9,17 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from pages.components.learning import datareport
-from records import audit, jobs
-from records.actors import ADMIN, CONSOLE
+from records import audit
+from records.access.actors import ADMIN, CONSOLE
+from records.models import jobs
 from tests.pages.conftest import SignIn
 from tests.signing import somebody
 from tests.training.conftest import write_isic
 from tests.training.test_datasets import TODAY, rows
-from training import intake, intake_process
-from training.datasets import data_sets, delete, write_data_set
-from training.inspection import Inspection, Pair
-from training.manifest import read_isic
+from training.data import intake, intake_process
+from training.data.datasets import data_sets, delete, write_data_set
+from training.data.inspection import Inspection, Pair
+from training.data.manifest import read_isic
 
 PAGE = Path(__file__).parents[2] / "pages" / "admin" / "data.py"
 
@@ -101,7 +102,7 @@ def test_data_that_a_waiting_run_needs_stays(data_dir: Path) -> None:
     def script() -> None:
         from pages.components.frame import serving
         from pages.components.learning import discarding
-        from training.datasets import data_sets
+        from training.data.datasets import data_sets
 
         for one in data_sets(serving.datasets()):
             discarding.ask(one)
@@ -160,7 +161,7 @@ def test_data_sets_that_share_photos_cannot_be_learned_from_together(tmp_path: P
         import streamlit as st
 
         from pages.components.learning import together
-        from training.datasets import data_sets
+        from training.data.datasets import data_sets
 
         found = data_sets(Path(folder))
         st.markdown(f"{together.check(found[:1])} {together.check(found[::2])}")

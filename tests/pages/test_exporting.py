@@ -12,12 +12,13 @@ from streamlit.testing.v1 import AppTest
 from pages.components.frame import serving
 from pages.components.report import exporting
 from pages.components.report.exporting import File
-from records import blobs, photos, series
+from records.access.sessions import SignedIn
+from records.clinic import photos, series
+from records.clinic.photos import NewPhoto
+from records.clinic.series import NewVisit
+from records.clinic.visits import VisitFields
 from records.errors import RecordError
-from records.photos import NewPhoto
-from records.series import NewVisit
-from records.sessions import SignedIn
-from records.visits import VisitFields
+from records.keeping import blobs
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import read_photo
 from tests.pages.test_examine import labels, press

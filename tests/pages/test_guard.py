@@ -9,11 +9,12 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import guard, serving
-from records import accounts, audit, sessions
-from records.actors import ADMIN, CLINICIAN, CONSOLE
+from records import audit
+from records.access import accounts, sessions
+from records.access.actors import ADMIN, CLINICIAN, CONSOLE
+from records.access.sessions import SignedIn
 from records.database import Database
 from records.errors import Busy
-from records.sessions import SignedIn
 from tests.pages.conftest import SignIn
 from tests.signing import add, somebody, start
 

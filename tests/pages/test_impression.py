@@ -5,11 +5,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.examination import impression, saving
 from pages.components.frame import serving
-from records import preferences, series
-from records.actors import ROLES
+from records import preferences
+from records.access.actors import ROLES
+from records.access.sessions import SignedIn
+from records.clinic import series
+from records.clinic.visits import VisitFields
 from records.preferences import IMPRESSION_FIRST
-from records.sessions import SignedIn
-from records.visits import VisitFields
 from tests import signing
 from tests.pages.test_examine import jpeg, labels, press, shown, upload
 from tests.pages.test_records import KEY, add_lesion, open_page

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.components.model.inuse import drifted, missed
-from records.inuse import Agreement, Month
+from records.models.inuse import Agreement, Month
 
 
 def month(number: int, results: int, not_assessed: int = 1, **rest: Any) -> Month:
@@ -51,7 +51,7 @@ def test_months_are_drawn_and_stand_in_a_table() -> None:
         import datetime
 
         from pages.components.model import inuse
-        from records.inuse import Month
+        from records.models.inuse import Month
 
         days = (datetime.date(2025, 2, 1), datetime.date(2025, 3, 1))
         inuse.inputs([Month(days[0], 40, 4, 2, 0.1), Month(days[1], 3, 1, 0, None)])

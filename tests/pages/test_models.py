@@ -12,19 +12,20 @@ from streamlit.testing.v1 import AppTest
 from pages.components.frame import guard, serving
 from pages.components.learning import runs
 from pages.components.model import studies
-from records import audit, jobs, promotions
-from records.actors import ADMIN, CONSOLE
+from records import audit
+from records.access.actors import ADMIN, CONSOLE
 from records.database import Database
+from records.models import jobs, promotions
 from skinmodel.parcel import pack
 from skinmodel.registry import Registry
 from tests.pages.test_admin import press
 from tests.signing import somebody
 from tests.training.conftest import write_isic
 from tests.training.test_versus import fake, save
-from training.crossvalidate import KINDS, METRICS
-from training.manifest import read_isic
-from training.paired import Pairs
-from training.versus import CASES, NUMBERS, compare
+from training.data.manifest import read_isic
+from training.learning.crossvalidate import KINDS, METRICS
+from training.measuring.paired import Pairs
+from training.measuring.versus import CASES, NUMBERS, compare
 
 PAGE = Path(__file__).parents[2] / "pages" / "admin" / "models.py"
 
@@ -35,7 +36,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry
     monkeypatch.setenv("SKIN_MODELS_DIR", str(tmp_path / "bundled"))
     monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SKIN_DATABASE_URL", f"sqlite:///{tmp_path / 'records.sqlite'}")
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
     save(tmp_path / "bundled" / "1.0")
     st.cache_resource.clear()
     st.cache_data.clear()

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from pages.components.comparison import changelist, comparing
-from records.photos import Photo
-from skinmodel.dicom import Dicom
+from records.clinic.photos import Photo
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import Photo as ReadPhoto
+from skinmodel.reading.dicom import Dicom
 
 DAY = datetime.datetime(2025, 3, 12, tzinfo=datetime.UTC)
 SQUARE = ((400.0, 250.0), (800.0, 250.0), (800.0, 650.0), (400.0, 650.0))

@@ -6,10 +6,10 @@ import pytest
 
 from pages.components.frame import serving
 from pages.components.patient.overviews import keep
-from records import overviews
-from records.overviews import NewOverview
-from records.photos import KnownPhoto
-from records.sessions import SignedIn
+from records.access.sessions import SignedIn
+from records.clinic import overviews
+from records.clinic.overviews import NewOverview
+from records.clinic.photos import KnownPhoto
 from skinmodel.images import InvalidImage
 from tests.pages.test_examine import jpeg, press
 from tests.pages.test_records import KEY, add_lesion, open_page

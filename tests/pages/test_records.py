@@ -12,14 +12,14 @@ from streamlit.testing.v1 import AppTest
 from pages.components.examination import keeping, opening, saving
 from pages.components.examination.tray import Opened, Result, Tray
 from pages.components.frame import serving
-from records import assessments, deletion, lesions, moves, patients, photos, series
-from records.actors import ADMIN
-from records.lesions import LesionFields
-from records.patients import PatientFields
-from records.photos import KnownPhoto
-from records.series import Saved
-from records.sessions import SignedIn
-from records.visits import VisitFields
+from records.access.actors import ADMIN
+from records.access.sessions import SignedIn
+from records.clinic import assessments, deletion, lesions, moves, patients, photos, series
+from records.clinic.lesions import LesionFields
+from records.clinic.patients import PatientFields
+from records.clinic.photos import KnownPhoto
+from records.clinic.series import Saved
+from records.clinic.visits import VisitFields
 from skinmodel.analysis import analyse
 from tests import signing
 from tests.pages.test_examine import MAIN, jpeg, labels, says

@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from pages.components.report import findings, reporting
-from records import audit, blobs, comparability, confirmations, photos, visits
-from records.confirmations import ConfirmationFields
-from records.report import Report
-from records.sessions import SignedIn
+from records import audit
+from records.access.sessions import SignedIn
+from records.clinic import comparability, confirmations, photos, visits
+from records.clinic.confirmations import ConfirmationFields
+from records.keeping import blobs
+from records.reports.report import Report
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion
 from tests.pages.test_compare import HOW, SIZE, visited

@@ -11,11 +11,13 @@ from pages.components.comparison import comparing, indices, similar
 from pages.components.comparison.similar import Found
 from pages.components.examination.tray import Opened
 from pages.components.frame import serving
-from records import audit, confirmations, deletion, erasure, precedents
-from records.actors import ADMIN, CLINICIAN, Actor
-from records.confirmations import ConfirmationFields
+from records import audit
+from records.access.actors import ADMIN, CLINICIAN, Actor
+from records.access.sessions import SignedIn
+from records.clinic import confirmations, deletion, precedents
+from records.clinic.confirmations import ConfirmationFields
 from records.errors import NotAllowed
-from records.sessions import SignedIn
+from records.keeping import erasure
 from skinmodel import neighbours
 from skinmodel.diagnoses import CODES
 from skinmodel.neighbours import Case, Index

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 from pages.components.comparison import courses, events, timeline
 from pages.components.examination import influence
 from pages.components.frame import serving
-from records import confirmations
-from records.confirmations import ConfirmationFields
-from records.sessions import SignedIn
+from records.access.sessions import SignedIn
+from records.clinic import confirmations
+from records.clinic.confirmations import ConfirmationFields
 from skinmodel.diagnoses import CODES
 from skinmodel.drawn import draw_lesion, draw_series
 from tests.pages.test_compare import DAYS, SIZE, settled, visited

@@ -5,9 +5,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from records import preferences
-from records.actors import ROLES
+from records.access.actors import ROLES
+from records.access.sessions import SignedIn
 from records.preferences import IMPRESSION_FIRST
-from records.sessions import SignedIn
 from skinmodel import analysis
 from tests import signing
 from tests.pages.test_examine import jpeg, press, says, upload

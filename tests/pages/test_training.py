@@ -13,17 +13,17 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
 from pages.components.learning import ended, runs
-from records import jobs, leases
-from records.actors import ADMIN, CONSOLE
-from records.jobs import Job
+from records.access.actors import ADMIN, CONSOLE
+from records.models import jobs, leases
+from records.models.jobs import Job
 from tests.pages.conftest import SignIn
 from tests.pages.test_examine import MAIN, labels, press, says
 from tests.signing import somebody
 from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
-from training.datasets import write_data_set
-from training.folder import HISTORY, LOG, PROGRESS, Progress
-from training.manifest import read_isic
+from training.data.datasets import write_data_set
+from training.data.manifest import read_isic
+from training.runs.folder import HISTORY, LOG, PROGRESS, Progress
 
 PAGE = MAIN.parent / "admin" / "training.py"
 

@@ -8,11 +8,11 @@ import pytest
 from pages.components.examination.saving import as_taken, others
 from pages.components.examination.tray import Doubt, Opened, Tray
 from pages.components.examination.uploads import ANOTHER, _refuse_another, contradictions
-from records.patients import Patient, PatientFields
-from records.visits import VisitFields
-from skinmodel.dicom import Dicom
+from records.clinic.patients import Patient, PatientFields
+from records.clinic.visits import VisitFields
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import InvalidImage, Photo
+from skinmodel.reading.dicom import Dicom
 
 NOW = datetime.datetime(2025, 3, 12, tzinfo=datetime.UTC)
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from records import lesions, patients, series
-from records.actors import ADMIN, CLINICIAN, Actor
-from records.assessments import Result
+from records.access.actors import ADMIN, CLINICIAN, Actor
+from records.clinic import lesions, patients, series
+from records.clinic.assessments import Result
+from records.clinic.lesions import Lesion, LesionFields
+from records.clinic.patients import Patient, PatientFields
+from records.clinic.photos import NewPhoto
+from records.clinic.series import LesionPage, NewVisit, Saved
+from records.clinic.visits import VisitFields
 from records.database import Database
-from records.lesions import Lesion, LesionFields
-from records.patients import Patient, PatientFields
-from records.photos import NewPhoto
-from records.series import LesionPage, NewVisit, Saved
-from records.store import Store
-from records.visits import VisitFields
+from records.keeping.store import Store
 
 CLINIC = Actor("a-clinician", frozenset({CLINICIAN}))
 OFFICE = Actor("an-admin", frozenset({ADMIN}))

@@ -13,8 +13,8 @@ from sqlalchemy.pool import NullPool
 
 from records import schema
 from records.database import Base, Database
+from records.keeping.store import Store, open_store
 from records.schema import open_database
-from records.store import Store, open_store
 from tests.conftest import IN_CI
 from tests.records import postgresql
 from tests.records.clinic import Clinic, Clock

@@ -7,8 +7,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from records import __main__ as command_line
-from records import accounts, audit, links, passwords, sessions
-from records.actors import ADMIN, CLINICIAN, ROLES
+from records import audit
+from records.access import accounts, links, passwords, sessions
+from records.access.actors import ADMIN, CLINICIAN, ROLES
 from records.database import Database
 from records.errors import InvalidRecord, NotAllowed, NotFound
 from tests.records.clinic import CLINIC, OFFICE, Clock

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from records import audit, chain
-from records.actors import Actor
+from records.access.actors import Actor
 from records.database import Database, file_of
 from records.errors import NotAllowed, RecordError
 from records.schema import open_database

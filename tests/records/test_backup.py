@@ -16,28 +16,17 @@ import pytest
 from PIL import Image, PngImagePlugin
 from sqlalchemy import func, select, text
 
-from records import (
-    audit,
-    backup,
-    chain,
-    deletion,
-    dossier,
-    erasure,
-    removal,
-    restore,
-    search,
-    snapshot,
-    swap,
-    verification,
-)
+from records import audit, chain
 from records.__main__ import main
+from records.clinic import deletion, search
 from records.database import Database, connect, file_of
 from records.errors import Busy, DatabaseDamaged, NotAllowed, NotFound, RecordError
+from records.keeping import backup, dossier, erasure, removal, restore, snapshot, swap, verification
+from records.keeping.store import Store, open_store
+from records.keeping.stripping import strip
+from records.keeping.vault import SealBroken, Vault
 from records.schema import open_database
-from records.store import Store, open_store
-from records.stripping import strip
 from records.tables import PatientRow
-from records.vault import SealBroken, Vault
 from tests.records.clinic import CLINIC, OFFICE, Clinic, Clock, picture
 from tests.records.conftest import empty
 

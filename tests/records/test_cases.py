@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from records import cases, confirmations, erasure, preferences
-from records.cases import Cases
-from records.confirmations import ConfirmationFields
+from records import preferences
+from records.clinic import confirmations
+from records.clinic.confirmations import ConfirmationFields
+from records.clinic.lesions import Lesion
+from records.clinic.photos import NewPhoto
 from records.errors import NotAllowed
-from records.lesions import Lesion
-from records.photos import NewPhoto
+from records.keeping import erasure
+from records.models import cases
+from records.models.cases import Cases
 from tests.records.clinic import CLINIC, CODES, DAY, OFFICE, Clinic, picture
 
 MALIGNANT = ("MEL", "BCC", "SCC")

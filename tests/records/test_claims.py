@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
-from records.claims import Claim, compare
-from records.patients import PatientFields
+from records.clinic.claims import Claim, compare
+from records.clinic.patients import PatientFields
 
 KNOWN = PatientFields("4711", name="Jürgen Müller", year_of_birth=1958, sex="male")
 BORN = datetime.date(1958, 3, 12)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from records import (
-    audit,
-    chain,
+from records import audit, chain, preferences
+from records.access.actors import Actor
+from records.clinic import (
     confirmations,
     deletion,
     impressions,
@@ -19,18 +19,16 @@ from records import (
     patients,
     photos,
     plans,
-    preferences,
     search,
     series,
     visits,
 )
-from records.actors import Actor
-from records.confirmations import ConfirmationFields
+from records.clinic.confirmations import ConfirmationFields
+from records.clinic.lesions import LesionFields
+from records.clinic.patients import PatientFields
+from records.clinic.plans import PlanFields
+from records.clinic.visits import VisitFields
 from records.errors import Conflict, InvalidRecord, NotAllowed, NotFound
-from records.lesions import LesionFields
-from records.patients import PatientFields
-from records.plans import PlanFields
-from records.visits import VisitFields
 from tests.records.clinic import CLINIC, CODES, DAY, OFFICE, Clinic, picture
 
 

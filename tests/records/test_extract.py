@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from records import audit, dicom, extract, visits
-from records.dicom import About
+from records import audit
+from records.clinic import visits
 from records.errors import NotAllowed, NotFound
+from records.reports import dicom, extract
+from records.reports.dicom import About
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import read_photo
 from tests.records.clinic import CLINIC, DAY, OFFICE, Clinic, picture

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from records import series, verification
+from records.clinic import series
+from records.clinic.photos import NewPhoto
+from records.clinic.visits import VisitFields
 from records.errors import DiskFull, RecordError
-from records.photos import NewPhoto
+from records.keeping import verification
+from records.keeping.store import open_store
 from records.schema import open_database
-from records.store import open_store
 from records.tables import PhotoRow
-from records.visits import VisitFields
 from tests.records.clinic import CLINIC, DAY, OFFICE, Clinic, Clock, picture, result_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,11 +40,11 @@ def around(function):
         return result
     return run
 from sqlalchemy.orm import Session
-from records import series
-from records.photos import NewPhoto
+from records.clinic import series
+from records.clinic.photos import NewPhoto
 from records.schema import open_database
-from records.store import open_store
-from records.visits import VisitFields
+from records.keeping.store import open_store
+from records.clinic.visits import VisitFields
 from tests.records.clinic import CLINIC, DAY, picture, result_of
 from tests.records.clinic import Clock
 database = open_database(url, clock=Clock())
@@ -161,7 +162,7 @@ def test_a_database_that_fails_at_the_commit_saves_nothing(
     def fail(*given: object, **named: object) -> None:
         raise RecordError
 
-    monkeypatch.setattr("records.assessments.audit.append", fail)
+    monkeypatch.setattr("records.clinic.assessments.audit.append", fail)
     with pytest.raises(RecordError, match="Nothing was saved"):
         clinic.assess(lesion, picture(1))
     monkeypatch.undo()

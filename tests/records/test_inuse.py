@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from records import confirmations, impressions, inuse
-from records.actors import ADMIN, CLINICIAN, Actor
-from records.confirmations import ConfirmationFields
+from records.access.actors import ADMIN, CLINICIAN, Actor
+from records.clinic import confirmations, impressions
+from records.clinic.confirmations import ConfirmationFields
 from records.errors import NotAllowed
-from records.inuse import Agreement
+from records.models import inuse
+from records.models.inuse import Agreement
 from tests.records.clinic import CLINIC, CODES, Clinic, picture, result_of
 
 OVERSEER = Actor("anna", frozenset({ADMIN}))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from records import audit, jobs, leases
+from records import audit
 from records.database import Database
 from records.errors import NotAllowed, NotFound
-from records.jobs import (
+from records.models import jobs, leases
+from records.models.jobs import (
     AGAIN,
     CANCEL,
     CANCELLED,
@@ -23,8 +24,8 @@ from records.jobs import (
     Job,
     NotNow,
 )
-from records.leases import Lease, Lost, Process
-from records.queue import open_queue
+from records.models.leases import Lease, Lost, Process
+from records.models.queue import open_queue
 from tests.conftest import ROOT
 from tests.records.clinic import CLINIC, OFFICE, Clinic
 from tests.signing import add
@@ -110,8 +111,9 @@ def test_many_who_press_start_at_once_make_one_run(database: Database, times) ->
 
 PRESS = """
 import sys
-from records import jobs, schema
-from records.actors import CONSOLE
+from records import schema
+from records.models import jobs
+from records.access.actors import CONSOLE
 database = schema.open_database(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -14,27 +14,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from records import (
-    chain,
+from records import chain
+from records.clinic import (
     confirmations,
     deletion,
-    erasure,
     moves,
     outlines,
     overviews,
     patients,
     plans,
-    removal,
     search,
-    verification,
 )
-from records.confirmations import ConfirmationFields
+from records.clinic.confirmations import ConfirmationFields
+from records.clinic.overviews import NewOverview
+from records.clinic.photos import KnownPhoto
+from records.clinic.plans import PlanFields
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
-from records.overviews import NewOverview
-from records.photos import KnownPhoto
-from records.plans import PlanFields
+from records.keeping import erasure, removal, verification
+from records.keeping.store import open_store
 from records.schema import open_database
-from records.store import open_store
 from tests.records.clinic import CLINIC, CODES, OFFICE, Clinic, Clock, picture
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from records import deletion, moves, outlines, removal
+from records.clinic import deletion, moves, outlines
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
+from records.keeping import removal
 from records.tables import OutlineRow
 from tests.records.clinic import CLINIC, OFFICE, Clinic, picture
 

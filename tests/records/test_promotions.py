@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from records import audit, promotions
-from records.actors import ADMIN, CLINICIAN, Actor
+from records import audit
+from records.access.actors import ADMIN, CLINICIAN, Actor
 from records.database import Database
 from records.errors import Conflict, InvalidRecord, NotAllowed, NotFound
-from records.promotions import DECLINED, DONE, OPEN, PROMOTED, ROLLED_BACK, Named, NotYourOwn
+from records.models import promotions
+from records.models.promotions import DECLINED, DONE, OPEN, PROMOTED, ROLLED_BACK, Named, NotYourOwn
 from tests.records.clinic import Clock
 
 ANNA, BERT = (Actor(name, frozenset({ADMIN})) for name in ("anna", "bert"))

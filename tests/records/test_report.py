@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from records import audit, machinefonts, report, sheet, typeface
-from records.blocks import (
+from records import audit
+from records.errors import NotAllowed, NotFound, RecordError
+from records.reports import machinefonts, report, sheet, typeface
+from records.reports.blocks import (
     Beside,
     Block,
     Facts,
@@ -25,8 +27,7 @@ from records.blocks import (
     Table,
     Text,
 )
-from records.errors import NotAllowed, NotFound, RecordError
-from records.sheet import Sheets
+from records.reports.sheet import Sheets
 from tests.records.clinic import CLINIC, OFFICE, Clinic
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 import records
-from records.actors import ADMIN, CLINICIAN, Actor
+from records.access.actors import ADMIN, CLINICIAN, Actor
 from records.errors import NotAllowed
 
 # What they give or change is of patients: an administrator who is no clinician gets none of it.

@@ -13,7 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text as sql
 
-from records import chain, schema, search
+from records import chain, schema
+from records.clinic import search
 from records.database import Base, Database, connect, file_of
 from records.errors import (
     Busy,

@@ -7,23 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from records import (
-    assessments,
-    deletion,
-    impressions,
-    moves,
-    overviews,
-    photos,
-    preferences,
-    removal,
-    visits,
-)
-from records.blobs import PhotoUnusable
+from records import preferences
+from records.clinic import assessments, deletion, impressions, moves, overviews, photos, visits
+from records.clinic.overviews import NewOverview
+from records.clinic.photos import KnownPhoto
+from records.clinic.visits import VisitFields
 from records.errors import Conflict, InvalidRecord, NotFound, RecordError
-from records.overviews import NewOverview
-from records.photos import KnownPhoto
+from records.keeping import removal
+from records.keeping.blobs import PhotoUnusable
 from records.tables import AssessmentRow, BlobRow, PhotoRow
-from records.visits import VisitFields
 from tests.records.clinic import CLINIC, CODES, DAY, OFFICE, Clinic, picture, result_of
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from records import accounts, audit, backup, chain, passwords, restore, sessions, staging
-from records.accounts import AccountRow
-from records.actors import ROLES, Actor
+from records import audit, chain
+from records.access import accounts, passwords, sessions
+from records.access.accounts import AccountRow
+from records.access.actors import ROLES, Actor
 from records.errors import NotAllowed, RecordError
+from records.keeping import backup, restore, staging
+from records.keeping.store import Store, open_store
 from records.schema import open_database
-from records.store import Store, open_store
 from records.tables import PatientRow
 from tests.records.clinic import CLINIC, OFFICE, Clinic, Clock, picture
 from tests.records.test_backup import address
@@ -39,8 +41,8 @@ def around(function):
     return run
 from pathlib import Path
 from sqlalchemy.orm import Session
-from records import staging
-from records.store import open_store
+from records.keeping import staging
+from records.keeping.store import open_store
 os.fsync, os.replace, os.link = around(os.fsync), around(os.replace), around(os.link)
 os.open, Session.commit = around(os.open), around(Session.commit)
 Path.unlink = around(Path.unlink)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from records import audit, backup, deletion, erasure, preferences, rehearsal, upkeep
+from records import audit, preferences
+from records.clinic import deletion
 from records.errors import NotAllowed, NotFound, RecordError
+from records.keeping import backup, erasure, rehearsal, upkeep
+from records.keeping.upkeep import Upkeep
 from records.preferences import BACKUP_HOURS
-from records.upkeep import Upkeep
 from tests.records.clinic import CLINIC, OFFICE, Clinic, picture
 
 PASSPHRASE = "a long passphrase"

@@ -17,7 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from records import passwords, sessions
+from records.access import passwords, sessions
 from records.database import Database
 from records.schema import open_database
 from signin import cookies

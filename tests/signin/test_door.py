@@ -14,9 +14,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from records import accounts, audit, links, passwords, sessions
-from records.accounts import Account
-from records.actors import ADMIN, CONSOLE
+from records import audit
+from records.access import accounts, links, passwords, sessions
+from records.access.accounts import Account
+from records.access.actors import ADMIN, CONSOLE
 from records.database import Database
 from signin import cookies
 from signin.delays import Delays

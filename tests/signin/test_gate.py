@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from records import accounts, sessions
-from records.actors import ADMIN, CLINICIAN, CONSOLE
+from records.access import accounts, sessions
+from records.access.actors import ADMIN, CLINICIAN, CONSOLE
 from records.database import Database
 from signin import cookies
 from signin.gate import RERUN, is_open

@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from records import accounts, sessions
-from records.actors import ADMIN, CLINICIAN, CONSOLE
+from records.access import accounts, sessions
+from records.access.actors import ADMIN, CLINICIAN, CONSOLE
 from records.database import Database
 from settings import Oidc
 from signin import cookies

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skinmodel import archives
-from skinmodel.archives import InvalidArchive, open_archive, unpack
+from skinmodel.reading import archives
+from skinmodel.reading.archives import InvalidArchive, open_archive, unpack
 
 PHOTO = np.random.default_rng(0).bytes(5000)
 ZEROS = bytes(3_000_000)

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from skinmodel import decoder as module
-from skinmodel.decoder import TOO_SLOW, Decoder
 from skinmodel.images import InvalidImage, read_photo
+from skinmodel.reading import decoder as module
+from skinmodel.reading.decoder import TOO_SLOW, Decoder
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits or signals")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -100,8 +100,8 @@ def test_files_above_the_size_limit_are_refused() -> None:
 
 
 def test_child_loads_neither_torch_nor_streamlit() -> None:
-    code = "import sys, skinmodel.sandbox; print(sorted(sys.modules))"
-    root = Path(module.__file__).parents[1]
+    code = "import sys, skinmodel.reading.sandbox; print(sorted(sys.modules))"
+    root = Path(module.__file__).parents[2]
     loaded = subprocess.check_output([sys.executable, "-c", code], cwd=root, text=True)
     assert "'PIL.Image'" in loaded
     for name in ("torch", "torchvision", "streamlit", "cv2", "pandas"):
@@ -244,13 +244,13 @@ def test_closing_ends_the_children_and_refuses_more() -> None:
 @linux
 def test_child_ends_when_its_parent_is_killed() -> None:
     code = (
-        "import sys, time; from skinmodel.decoder import Decoder; d = Decoder(workers=1)\n"
+        "import sys, time; from skinmodel.reading.decoder import Decoder; d = Decoder(workers=1)\n"
         "d.read(sys.stdin.buffer.read()); print(d._children[0].process.pid, flush=True)\n"
         "time.sleep(60)"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=Path(module.__file__).parents[1],
+        cwd=Path(module.__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

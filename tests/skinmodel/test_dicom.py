@@ -29,11 +29,11 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from skinmodel.containers import DAMAGED, INCOMPLETE
-from skinmodel.decoder import Decoder
-from skinmodel.dicom import NAMED, NO_DICOM, Dicom
 from skinmodel.drawn import draw_lesion
 from skinmodel.images import InvalidImage, Photo, read_photo
+from skinmodel.reading.containers import DAMAGED, INCOMPLETE
+from skinmodel.reading.decoder import Decoder
+from skinmodel.reading.dicom import NAMED, NO_DICOM, Dicom
 
 DERMOSCOPIC = "1.2.840.10008.5.1.4.1.1.77.1.7"
 SKIN = draw_lesion(3, size=(160, 120))

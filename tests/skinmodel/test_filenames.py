@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from skinmodel.filenames import display_name, download_name
+from skinmodel.reading.filenames import display_name, download_name
 
 HOSTILE = [
     "../../etc/passwd",

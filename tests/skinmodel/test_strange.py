@@ -12,7 +12,7 @@ from skinmodel.analysis import Analysis, analyse
 from skinmodel.bundle import Model, load_model
 from skinmodel.registry import Registry
 from skinmodel.series import SeriesPhoto
-from training.decoys import draw_decoys
+from training.measuring.decoys import draw_decoys
 
 ROOT = Path(__file__).resolve().parents[2]
 Pixels = NDArray[np.uint8]

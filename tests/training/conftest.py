@@ -13,8 +13,8 @@ from PIL import Image
 from skinmodel.diagnoses import CODES
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
-from training.config import TrainConfig
-from training.splits import split_of
+from training.data.splits import split_of
+from training.learning.config import TrainConfig
 
 LESIONS = {"train": 3, "validation": 1, "calibration": 2, "test": 2}  # of each diagnosis
 NAME = "ISIC_2019_Training"

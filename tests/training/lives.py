@@ -20,16 +20,16 @@ import torch
 
 import skinmodel.bundle
 import skinmodel.registry
-import training.checkpoint
-import training.dataset
-import training.evaluate
-import training.finish
 import training.jobs
-import training.loop
-import training.process
-import training.step
+import training.learning.checkpoint
+import training.learning.dataset
+import training.learning.loop
+import training.learning.step
+import training.measuring.evaluate
+import training.runs.finish
+import training.runs.process
 from training.__main__ import main
-from training.layout import Layout
+from training.learning.layout import Layout
 
 PATIENCE = 120.0  # seconds, many times what a life takes
 
@@ -123,13 +123,13 @@ def killed_at(point: Point) -> None:
     Path.rename = watched(Path.rename, lambda _: "rename")  # type: ignore[method-assign]
     for owner, attribute, name in (
         (skinmodel.transforms.Preparation, "to_scale", "decode"),
-        (training.loop, "take", "take"),
+        (training.learning.loop, "take", "take"),
         (torch.optim.AdamW, "step", "optimizer"),
-        (training.step, "_average", "average"),
-        (training.loop, "photo_logits", "validate"),
-        (training.loop, "append_line", "append"),
+        (training.learning.step, "_average", "average"),
+        (training.learning.loop, "photo_logits", "validate"),
+        (training.learning.loop, "append_line", "append"),
         (sys.modules["training.__main__"], "make_candidate", "candidate"),
-        (training.finish, "make_candidate", "candidate"),
+        (training.runs.finish, "make_candidate", "candidate"),
         (training.jobs, "combined", "combined"),
         (skinmodel.registry.Registry, "register", "register"),
     ):
@@ -153,12 +153,12 @@ def born(task: dict[str, Any], point: Point | None, rank: int | None = None) -> 
             os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": task["port"]}
             os.environ |= {"TORCHELASTIC_RUN_ID": "test", "GLOO_SOCKET_IFNAME": "lo"}
         plain = Layout(bfloat16=False, channels_last=False)  # measured, it might change
-        training.loop.fastest = lambda *_, **__: (plain, {})
-        training.loop.SAVE_EVERY = 0.0  # a checkpoint after each batch
-        training.evaluate.RESAMPLES = 5
+        training.learning.loop.fastest = lambda *_, **__: (plain, {})
+        training.learning.loop.SAVE_EVERY = 0.0  # a checkpoint after each batch
+        training.measuring.evaluate.RESAMPLES = 5
         if point:
             killed_at(point)
-        training.process.step_back = lambda: None
+        training.runs.process.step_back = lambda: None
         start = training.jobs.main if task["kind"].startswith("job") else main
         code = start(task["arguments"])
     except BaseException:

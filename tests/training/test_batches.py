@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import torch
 
-from training.augment import augment
-from training.batches import Lesions, epoch_batches
-from training.dataset import Cache
-from training.visits import in_order, visits_of
+from training.data.visits import in_order, visits_of
+from training.learning.augment import augment
+from training.learning.batches import Lesions, epoch_batches
+from training.learning.dataset import Cache
 
 SKIN, LESION = (215, 170, 150), (70, 40, 30)
 

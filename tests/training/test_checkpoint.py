@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from skinmodel.transforms import Preparation
-from training import checkpoint
-from training.checkpoint import append_line, load_tensors, save_tensors, write_atomically
-from training.config import TrainingFailed
-from training.dataset import open_cache
+from training.learning import checkpoint
+from training.learning.checkpoint import append_line, load_tensors, save_tensors, write_atomically
+from training.learning.config import TrainingFailed
+from training.learning.dataset import open_cache
 
 OLD, NEW = {"w": torch.zeros(3)}, {"w": torch.ones(200_000_000 // 4)}
 

@@ -27,7 +27,7 @@ def fit(isic: Layout, settings: Path, *more: str) -> int:
 
 
 def test_a_folder_becomes_a_model(isic: Layout, settings: Path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
     about = settings.parent / "about.json"
     about.write_text('{"licence": "mine"}')
     assert fit(isic, settings, "--version", "2.0", "--about", str(about)) == 0
@@ -95,7 +95,7 @@ def test_a_diagnosis_without_lesions_to_learn_from_is_refused(
 def test_a_head_is_trained_on_a_backbone_that_is_kept(
     isic: Layout, settings: Path, tiny, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
     assert fit(isic, settings, "--learns", "head") == 2
     assert "weights to start from" in capsys.readouterr().err
     init = settings.parent / "backbone.safetensors"

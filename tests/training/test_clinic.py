@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from training import clinic, intake, intake_process
-from training.datasets import DataSet, combined, data_sets
-from training.inspection import Inspection
-from training.manifest import COLUMNS, InvalidData
-from training.shortcut import measure
+from training.data import clinic, intake, intake_process
+from training.data.datasets import DataSet, combined, data_sets
+from training.data.inspection import Inspection
+from training.data.manifest import COLUMNS, InvalidData
+from training.data.shortcut import measure
 
 DAY = datetime.date(2024, 5, 3)
 

@@ -5,8 +5,8 @@ import pytest
 
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES, MALIGNANT
-from training.conformal import allowed_below, fit_line, fit_sets, threshold, thresholds
-from training.evaluate import Scored
+from training.measuring.conformal import allowed_below, fit_line, fit_sets, threshold, thresholds
+from training.measuring.evaluate import Scored
 
 MEL, NV, BCC = (CODES.index(code) for code in ("MEL", "NV", "BCC"))
 

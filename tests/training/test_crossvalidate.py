@@ -15,14 +15,14 @@ from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
-from training.config import InvalidConfig
-from training.crossvalidate import METRICS, PHOTOS, RESULT, cross_validate
-from training.folds import assign_folds, unseen
-from training.loop import HISTORY
-from training.manifest import InvalidData, read_isic
-from training.run import open_run
-from training.seen import SEEN, fingerprints
-from training.splits import assign
+from training.data.manifest import InvalidData, read_isic
+from training.data.seen import SEEN, fingerprints
+from training.data.splits import assign
+from training.learning.config import InvalidConfig
+from training.learning.crossvalidate import METRICS, PHOTOS, RESULT, cross_validate
+from training.learning.folds import assign_folds, unseen
+from training.learning.loop import HISTORY
+from training.learning.run import open_run
 
 
 def lesions(counts: dict[str, int], patients: int = 0) -> pd.DataFrame:

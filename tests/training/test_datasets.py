@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from training.datasets import (
+from training.data.datasets import (
     FINGERPRINTS,
     DataSet,
     bring_back,
@@ -17,7 +17,7 @@ from training.datasets import (
     purge,
     write_data_set,
 )
-from training.manifest import COLUMNS, InvalidData
+from training.data.manifest import COLUMNS, InvalidData
 
 TODAY = datetime.date(2025, 3, 12)
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import Layout
-from training import isic
 from training.__main__ import main
-from training.download import DownloadFailed, fetch
-from training.manifest import read_isic
+from training.data import isic
+from training.data.download import DownloadFailed, fetch
+from training.data.manifest import read_isic
 
 CONTENT = np.random.default_rng(0).bytes(700_000)
 OTHER = CONTENT[::-1]

@@ -13,16 +13,16 @@ from skinmodel.analysis import SeriesPhoto, analyse
 from skinmodel.bundle import load_model
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
-from training.batches import batches_per_epoch, epoch_batches
-from training.candidate import make_candidate
-from training.checkpoint import load_tensors, save_tensors
-from training.config import InvalidConfig, TrainConfig, TrainingFailed
-from training.layout import Layout as MemoryLayout
-from training.leaveout import LEFT_OUT
-from training.loop import BEST, HISTORY, LAST
-from training.objective import batch_loss
-from training.run import Run, new_network, open_run, train
-from training.splits import split_of
+from training.data.splits import split_of
+from training.learning.batches import batches_per_epoch, epoch_batches
+from training.learning.checkpoint import load_tensors, save_tensors
+from training.learning.config import InvalidConfig, TrainConfig, TrainingFailed
+from training.learning.layout import Layout as MemoryLayout
+from training.learning.loop import BEST, HISTORY, LAST
+from training.learning.objective import batch_loss
+from training.learning.run import Run, new_network, open_run, train
+from training.measuring.candidate import make_candidate
+from training.measuring.leaveout import LEFT_OUT
 
 
 def opened(isic: Layout, folder: Path, config: TrainConfig) -> Run:
@@ -46,7 +46,7 @@ def lines(run: Run) -> list[dict]:
 def one_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measured choice would differ from run to run."""
     plain = MemoryLayout(bfloat16=False, channels_last=False)
-    monkeypatch.setattr("training.loop.fastest", lambda *_, **__: (plain, {}))
+    monkeypatch.setattr("training.learning.loop.fastest", lambda *_, **__: (plain, {}))
 
 
 def test_it_learns_and_the_candidate_answers(isic: Layout, tmp_path: Path, tiny) -> None:
@@ -146,7 +146,7 @@ def test_a_gradient_that_is_no_number_is_never_saved(
         if next(seen) == last:
             network.classifier.weight.grad.fill_(torch.inf)
 
-    monkeypatch.setattr("training.ranks.Ranks.sum_gradients", sum_gradients)
+    monkeypatch.setattr("training.learning.ranks.Ranks.sum_gradients", sum_gradients)
     with pytest.raises(TrainingFailed, match="lower learning rate"):
         train(run, init=None, log=lambda _: None, stop=lambda: False)
     assert not (run.folder / LAST).exists() and not (run.folder / HISTORY).exists()

@@ -14,13 +14,13 @@ from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
 from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
-from training.checkpoint import load_tensors
-from training.config import InvalidConfig, TrainConfig
-from training.features import BLOCK
-from training.loop import BEST, HISTORY, LAST
-from training.origin import fill, settings_for
-from training.run import Run, open_run, source_for, train
-from training.scoring import photo_features
+from training.learning.checkpoint import load_tensors
+from training.learning.config import InvalidConfig, TrainConfig
+from training.learning.features import BLOCK
+from training.learning.loop import BEST, HISTORY, LAST
+from training.learning.origin import fill, settings_for
+from training.learning.run import Run, open_run, source_for, train
+from training.measuring.scoring import photo_features
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_only_the_head_learns(isic: Layout, tmp_path: Path, head, init) -> None:
 def test_features_are_those_the_clinic_would_see(
     isic: Layout, tmp_path: Path, head, init, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.features.BLOCK", 7)
+    monkeypatch.setattr("training.learning.features.BLOCK", 7)
     run = opened(isic, tmp_path / "run", head)
     network = CnnLstm(head.model).eval()
     fill(network, init)
@@ -117,7 +117,7 @@ def test_features_are_computed_again_only_when_something_changed(
 def test_a_stopped_head_ends_as_an_undisturbed_one(
     isic: Layout, tmp_path: Path, head, init, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.features.BLOCK", 40)
+    monkeypatch.setattr("training.learning.features.BLOCK", 40)
     whole, cut = (opened(isic, tmp_path / name / "run", head) for name in ("whole", "cut"))
     asked: list[str] = []
     assert train(

@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from skinmodel.drawn import draw_series
 from tests.training.test_datasets import TODAY, rows
-from training.datasets import FINGERPRINTS, write_data_set
-from training.inspection import REPORT, Inspection, cautions, inspect, take_prints
-from training.likeness import SIZE, alike, look_of
-from training.manifest import InvalidData, read_isic
-from training.splits import split_of
+from training.data.datasets import FINGERPRINTS, write_data_set
+from training.data.inspection import REPORT, Inspection, cautions, inspect, take_prints
+from training.data.likeness import SIZE, alike, look_of
+from training.data.manifest import InvalidData, read_isic
+from training.data.splits import split_of
 
 
 def lesion_on(side: str, prefix: str = "L") -> str:

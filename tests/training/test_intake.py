@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from tests.training.conftest import NAME, Layout
-from training import gathering, intake, intake_process
-from training.datasets import DataSet, data_sets
-from training.inspection import Inspection
-from training.intake import Request, State
-from training.manifest import InvalidData, read_isic
-from training.process import alone
+from training.data import gathering, intake, intake_process
+from training.data.datasets import DataSet, data_sets
+from training.data.inspection import Inspection
+from training.data.intake import Request, State
+from training.data.manifest import InvalidData, read_isic
+from training.runs.process import alone
 
 
 @pytest.fixture

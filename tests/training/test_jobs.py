@@ -18,11 +18,15 @@ from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
 from tests.training.test_download import Handler, Server
 from tests.training.test_download import server as server
-from training import imagenet, jobs, process
-from training.datasets import data_sets, write_data_set
+from training import jobs
+from training.data import imagenet
+from training.data.datasets import data_sets, write_data_set
+from training.data.manifest import read_isic
+from training.data.splits import split_of
 from training.disk import disk_full_named
-from training.estimate import Estimate, estimate
-from training.folder import (
+from training.runs import process
+from training.runs.estimate import Estimate, estimate
+from training.runs.folder import (
     LOCK,
     Reporter,
     Result,
@@ -33,9 +37,7 @@ from training.folder import (
     whereabouts,
     write_request,
 )
-from training.manifest import read_isic
-from training.request import Places, Request
-from training.splits import split_of
+from training.runs.request import Places, Request
 
 HEAD = {"learns": "head", "views": 1, "epochs": 2, "batch": 16, "learning_rate": 5e-3}
 WHOLE = {
@@ -47,7 +49,7 @@ WHOLE = {
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 5)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 5)
 
 
 @pytest.fixture
@@ -198,9 +200,9 @@ def test_a_full_disk_interrupts_and_the_run_goes_on_later(
 ) -> None:
     with monkeypatch.context() as patch:
         if where == "checkpoint":
-            patch.setattr("training.checkpoint.save_file", full)
+            patch.setattr("training.learning.checkpoint.save_file", full)
         elif where == "history":
-            patch.setattr("training.loop.append_line", append_to_a_full_disk)
+            patch.setattr("training.learning.loop.append_line", append_to_a_full_disk)
         elif where == "card":
             patch.setattr("skinmodel.weights._write", full)
         else:

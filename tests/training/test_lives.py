@@ -21,13 +21,13 @@ from tests.conftest import ROOT
 from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
 from tests.training.lives import JOB_POINTS, POINTS
-from training.checkpoint import load_tensors
-from training.config import TrainConfig
-from training.datasets import write_data_set
-from training.folder import Result, read_result, write_request
-from training.loop import BEST, HISTORY, LAST
-from training.manifest import read_isic
-from training.request import Places, Request
+from training.data.datasets import write_data_set
+from training.data.manifest import read_isic
+from training.learning.checkpoint import load_tensors
+from training.learning.config import TrainConfig
+from training.learning.loop import BEST, HISTORY, LAST
+from training.runs.folder import Result, read_result, write_request
+from training.runs.request import Places, Request
 
 TIMES = {"seconds_left", "images_per_second", "waiting_for_photos"}
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.training.conftest import Layout
-from training.manifest import InvalidData, read_isic
+from training.data.manifest import InvalidData, read_isic
 
 
 def problems(isic: Layout) -> str:

@@ -5,8 +5,8 @@ import pytest
 from sklearn import metrics as reference
 
 from skinmodel.calibration import Calibration
-from training import metrics
-from training.evaluate import Arm, Scored, compare, report
+from training.measuring import metrics
+from training.measuring.evaluate import Arm, Scored, compare, report
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from skinmodel.outline import find_outline
 from skinmodel.outline_bundle import load_outline_model
 from skinmodel.weights import InvalidModel
 from training.__main__ import main
+from training.data.splits import SHARES, split_of
 from training.outline.examples import changed
 from training.outline.fit import OutlineConfig
 from training.outline.measure import OutlineScores, fit_certainty, overlap
 from training.outline.run import run_outline
-from training.splits import SHARES, split_of
 
 SIZE = (200, 150)
 

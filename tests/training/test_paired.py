@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from skinmodel.calibration import Calibration
-from training.evaluate import Scored
-from training.paired import DIFFERENCES, Pairs, differences, right
+from training.measuring.evaluate import Scored
+from training.measuring.paired import DIFFERENCES, Pairs, differences, right
 
 
 def test_the_interval_is_tangos() -> None:
@@ -39,7 +39,7 @@ def test_mcnemar_is_exact() -> None:
 def test_a_better_model_is_better_and_an_equal_one_no_different(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 100)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 100)
     random = np.random.default_rng(0)
     labels = np.tile(np.arange(8), 12)
     lesions = np.arange(len(labels))

@@ -13,10 +13,10 @@ from skinmodel.diagnoses import CODES
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
-from training.config import TrainConfig
-from training.decoys import KINDS, draw_decoys, plain_skin
-from training.leaveout import LEFT_OUT
-from training.robustness import CHANGES, SHORT, measure_changes, resized
+from training.learning.config import TrainConfig
+from training.measuring.decoys import KINDS, draw_decoys, plain_skin
+from training.measuring.leaveout import LEFT_OUT
+from training.measuring.robustness import CHANGES, SHORT, measure_changes, resized
 
 
 def test_decoys_are_the_same_for_the_same_seed() -> None:

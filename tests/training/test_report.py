@@ -15,7 +15,9 @@ from skinmodel.unknown import fit_unknown
 from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
 from training.__main__ import main
-from training.manifest import InvalidData, read_isic
+from training.data.manifest import InvalidData, read_isic
+from training.data.seen import SEEN, fingerprints
+from training.data.splits import assign
 from training.report import svg
 from training.report.attention import measure
 from training.report.curves import curves
@@ -23,14 +25,12 @@ from training.report.mistakes import worst
 from training.report.road import REMOVED, _ranks, _removed
 from training.report.selection import select
 from training.report.subgroups import age_band, by_group, groups
-from training.seen import SEEN, fingerprints
-from training.splits import assign
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
-    monkeypatch.setattr("training.reliability.SIMULATIONS", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.reliability.SIMULATIONS", 20)
     monkeypatch.setenv("SKIN_DATA_DIR", str(tmp_path / "var"))
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from skinmodel.calibration import Calibration
-from training.evaluate import Scored
-from training.metrics import Array, log_loss
-from training.scaling import fit_scaling
+from training.measuring.evaluate import Scored
+from training.measuring.metrics import Array, log_loss
+from training.measuring.scaling import fit_scaling
 
 MIX = (0.11, 0.67, 0.05, 0.01, 0.11, 0.01, 0.02, 0.02)
 

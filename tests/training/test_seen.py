@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from tests.tiny import save_tiny_model
-from training.config import InvalidConfig
-from training.manifest import read_isic
-from training.origin import begin, met_before
-from training.seen import SEEN, fingerprints, seen
-from training.splits import assign
+from training.data.manifest import read_isic
+from training.data.seen import SEEN, fingerprints, seen
+from training.data.splits import assign
+from training.learning.config import InvalidConfig
+from training.learning.origin import begin, met_before
 
 
 @pytest.fixture

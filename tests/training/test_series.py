@@ -8,7 +8,7 @@ import torch
 
 from skinmodel.calibration import Calibration
 from skinmodel.network import CnnLstm, ModelConfig
-from training.series import FIRST, MEAN, SERIES, several_photos
+from training.measuring.series import FIRST, MEAN, SERIES, several_photos
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def measured(network: CnnLstm, days: float = nan):
 
 
 def test_the_series_is_compared_with_both_simpler_ways(network: CnnLstm, monkeypatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 50)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 50)
     found = measured(network)
     assert (found["lesions"], found["photos"]) == (13, 39)
     assert list(found["arms"]) == [FIRST, MEAN, SERIES]
@@ -38,7 +38,7 @@ def test_the_series_is_compared_with_both_simpler_ways(network: CnnLstm, monkeyp
 def test_a_network_that_only_averages_does_not_heed_the_order(
     network: CnnLstm, monkeypatch
 ) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 5)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 5)
     for weight in network.lstm.parameters():
         weight.zero_()
     order = measured(network)["order"]
@@ -47,7 +47,7 @@ def test_a_network_that_only_averages_does_not_heed_the_order(
 
 
 def test_dated_series_have_one_order(network: CnnLstm, monkeypatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 5)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 5)
     assert measured(network, days=0.0)["order"] is None
 
 

@@ -1,8 +1,8 @@
 """Lesions never change sides."""
 
 from tests.training.conftest import Layout
-from training.manifest import read_isic
-from training.splits import SHARES, assign, split_of
+from training.data.manifest import read_isic
+from training.data.splits import SHARES, assign, split_of
 
 
 def test_shares_are_met() -> None:

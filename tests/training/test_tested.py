@@ -7,9 +7,15 @@ from skinmodel.alert import AlertLine
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
 from skinmodel.sets import SetRule
-from training.evaluate import Scored
-from training.reliability import reliability
-from training.tested import count_alerts, count_sets, expected, measure_alerts, measure_sets
+from training.measuring.evaluate import Scored
+from training.measuring.reliability import reliability
+from training.measuring.tested import (
+    count_alerts,
+    count_sets,
+    expected,
+    measure_alerts,
+    measure_sets,
+)
 
 MEL, NV, SCC = (CODES.index(code) for code in ("MEL", "NV", "SCC"))
 LABELS = np.array([MEL, MEL, MEL, NV, NV, NV, NV, SCC])

@@ -11,18 +11,18 @@ from safetensors.torch import save_file
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
-from training.config import InvalidConfig, TrainConfig
-from training.layout import Layout as MemoryLayout
-from training.run import Run, open_run
-from training.space import Space, space_for
-from training.tune import BEST_CONFIG, RESULT, STUDY, tune
+from training.learning.config import InvalidConfig, TrainConfig
+from training.learning.layout import Layout as MemoryLayout
+from training.learning.run import Run, open_run
+from training.learning.space import Space, space_for
+from training.learning.tune import BEST_CONFIG, RESULT, STUDY, tune
 
 
 @pytest.fixture(autouse=True)
 def one_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The measured choice would differ from run to run."""
     plain = MemoryLayout(bfloat16=False, channels_last=False)
-    monkeypatch.setattr("training.loop.fastest", lambda *_, **__: (plain, {}))
+    monkeypatch.setattr("training.learning.loop.fastest", lambda *_, **__: (plain, {}))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def settings_of(result: dict) -> list[dict]:
 def test_a_search_stopped_in_a_trial_ends_as_an_undisturbed_one(
     isic: Layout, tmp_path: Path, head, start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.tune.FIRST_WHOLE", 1)
+    monkeypatch.setattr("training.learning.tune.FIRST_WHOLE", 1)
     head = dataclasses.replace(head, epochs=2)
     space = space_for(head, start)
 
@@ -92,7 +92,7 @@ def test_a_hopeless_trial_is_cut_off_and_a_failed_one_is_counted(
     isic: Layout, tmp_path: Path, head, start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a good first trial one that learns nothing, and one whose loss is no number."""
-    monkeypatch.setattr("training.tune.FIRST_WHOLE", 1)
+    monkeypatch.setattr("training.learning.tune.FIRST_WHOLE", 1)
     config = dataclasses.replace(head, epochs=6)
     rates = iter((config.learning_rate, 1e-12, 1e30))
     real = Space.settings
@@ -101,7 +101,7 @@ def test_a_hopeless_trial_is_cut_off_and_a_failed_one_is_counted(
         return dataclasses.replace(real(self, self.given()), learning_rate=next(rates))
 
     monkeypatch.setattr(Space, "settings", settings)
-    monkeypatch.setattr("training.tune._best_settings", lambda study, space: config)
+    monkeypatch.setattr("training.learning.tune._best_settings", lambda study, space: config)
     run = opened(isic, tmp_path / "run", config)
     result = tune(
         run, trials=3, space=space_for(config, start), log=lambda _: None, stop=lambda: False
@@ -162,6 +162,6 @@ def test_the_command_ends_in_settings_for_fit(
     assert main([*again, "--config", str(settings)]) == 2
     assert "another start" in capsys.readouterr().err
     assert main(["tune", *given, "--out", str(out), "--trials", "0"]) == 2
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
     fit = ["fit", "--data", str(isic.folder), "--init", str(start), "--out", str(tmp_path / "run")]
     assert main([*fit, "--config", str(out / BEST_CONFIG)]) == 0

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.training.conftest import Layout
-from training.run import MANIFEST, Run, open_run
-from training.seen import fingerprints, seen
-from training.splits import Split, split_of
+from training.data.seen import fingerprints, seen
+from training.data.splits import Split, split_of
+from training.learning.run import MANIFEST, Run, open_run
 
 
 def opened(isic: Layout, folder: Path, config) -> Run:

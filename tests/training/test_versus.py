@@ -16,14 +16,14 @@ from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.sets import SetRule
 from skinmodel.transforms import Preparation
 from skinmodel.unknown import Unknown, fit_unknown
-from training import versus
 from training.__main__ import main
-from training.manifest import InvalidData, read_isic
-from training.paired import Pairs
-from training.promotion import judge
-from training.seen import fingerprints
-from training.splits import assign
-from training.versus import CANDIDATE, CASES, NUMBERS, OTHER
+from training.data.manifest import InvalidData, read_isic
+from training.data.seen import fingerprints
+from training.data.splits import assign
+from training.measuring import versus
+from training.measuring.paired import Pairs
+from training.measuring.promotion import judge
+from training.measuring.versus import CANDIDATE, CASES, NUMBERS, OTHER
 
 CALIBRATED = Calibration(
     sets=SetRule(coverage=0.9, thresholds=(0.1,) * 8),
@@ -55,7 +55,7 @@ def _unknown() -> Unknown:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
 
 
 def test_two_models_are_measured_on_lesions_that_neither_has_met(

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from training.config import InvalidConfig, read_object
+from training.learning.config import InvalidConfig, read_object
 from training.outline.fit import OutlineConfig
 from training.outline.run import run_outline
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from training.augment import recolour
-from training.dataset import Cache
-from training.manifest import InvalidData
+from training.data.manifest import InvalidData
+from training.learning.augment import recolour
+from training.learning.dataset import Cache
 
 Pixels = NDArray[np.uint8]
 

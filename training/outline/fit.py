@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from skinmodel.outline_network import OutlineNetwork
 from skinmodel.transforms import Preparation
-from training.checkpoint import (
+from training.learning.checkpoint import (
     load_tensors,
     module_tensors,
     optimizer_tensors,
@@ -24,7 +24,7 @@ from training.checkpoint import (
     restore_optimizer,
     save_tensors,
 )
-from training.dataset import Cache
+from training.learning.dataset import Cache
 from training.outline.examples import Examples, batches
 from training.outline.measure import measure
 

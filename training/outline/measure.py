@@ -12,7 +12,7 @@ from PIL import Image
 from skinmodel.outline import Mask, framed, lesion_probability, to_mask
 from skinmodel.outline_network import OutlineNetwork
 from skinmodel.transforms import Preparation
-from training.dataset import Cache
+from training.learning.dataset import Cache
 from training.outline.examples import Examples
 
 POOR = 0.8  # Dice overlap under which an outline is no use

@@ -16,15 +16,15 @@ from skinmodel.outline import Mask
 from skinmodel.outline_bundle import OutlineModel, save_outline_model
 from skinmodel.outline_network import OutlineNetwork, load_encoder
 from skinmodel.transforms import Preparation
-from training.checkpoint import load_tensors, write_atomically
-from training.config import InvalidConfig, read_object
-from training.dataset import Cache, open_cache
-from training.manifest import InvalidData, read_isic
+from training.data.manifest import InvalidData, read_isic
+from training.data.splits import SHARES, Split, assign
+from training.learning.checkpoint import load_tensors, write_atomically
+from training.learning.config import InvalidConfig, read_object
+from training.learning.dataset import Cache, open_cache
 from training.outline.examples import Examples, read_masks
 from training.outline.fit import BEST, HISTORY, SIDE, OutlineConfig, fit_outline
 from training.outline.measure import fit_certainty, measure, report
 from training.outline.repeatability import measured_repeatability
-from training.splits import SHARES, Split, assign
 
 CONFIG = "config.json"
 MASKS = "masks"

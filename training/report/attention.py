@@ -18,8 +18,8 @@ from torch import Tensor
 
 from skinmodel.bundle import Model
 from skinmodel.gradcam import EMPTY, heat_maps
-from training.evaluate import Labels, intervals
-from training.metrics import Array
+from training.measuring.evaluate import Labels, intervals
+from training.measuring.metrics import Array
 
 Outline = NDArray[np.bool_]
 

@@ -10,8 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 from skinmodel.bundle import load_model
-from training.checkpoint import write_atomically
-from training.config import InvalidConfig
+from training.learning.checkpoint import write_atomically
+from training.learning.config import InvalidConfig
 from training.report.evaluation import evaluate
 from training.report.page import render
 from training.report.selection import CHOICES

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
-from training.evaluate import Labels
-from training.metrics import Array
+from training.measuring.evaluate import Labels
+from training.measuring.metrics import Array
 
 POINTS = 100  # of a curve: more cannot be seen
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from skinmodel.bundle import Model
 from skinmodel.diagnoses import CODES
 from skinmodel.unknown import THRESHOLD
-from training.evaluate import report
-from training.manifest import read_isic
-from training.metrics import proportion
-from training.reliability import reliability
+from training.data.manifest import read_isic
+from training.measuring.evaluate import report
+from training.measuring.metrics import proportion
+from training.measuring.reliability import reliability
+from training.measuring.series import several_photos
+from training.measuring.tested import measure_alerts, measure_sets
 from training.report.attention import summary
 from training.report.curves import curves
 from training.report.mistakes import Mistake, plain, worst
@@ -23,8 +25,6 @@ from training.report.road import road
 from training.report.scores import Scores, score
 from training.report.selection import Which, select
 from training.report.subgroups import subgroups
-from training.series import several_photos
-from training.tested import measure_alerts, measure_sets
 
 MASKS = "masks"  # folder with the lesions' outlines, beside the photos' folder
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many

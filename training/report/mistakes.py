@@ -16,8 +16,8 @@ from skinmodel.bundle import Model
 from skinmodel.diagnoses import CODES, MALIGNANT
 from skinmodel.export import overlay
 from skinmodel.images import read_photo
-from training.evaluate import Labels
-from training.metrics import Array
+from training.measuring.evaluate import Labels
+from training.measuring.metrics import Array
 
 EACH = 6  # of the two kinds
 WIDEST = 320  # pixels of an embedded photo

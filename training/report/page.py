@@ -16,8 +16,8 @@ from skinmodel.bundle import Model
 from skinmodel.diagnoses import DIAGNOSES
 from skinmodel.export import long_date
 from skinmodel.inferno import colour_table
-from training.evaluate import COMPARED
-from training.metrics import wilson
+from training.measuring.evaluate import COMPARED
+from training.measuring.metrics import wilson
 from training.report import svg
 from training.report.evaluation import Evaluation
 from training.report.mistakes import pictures

@@ -22,8 +22,8 @@ from skinmodel.bundle import Model
 from skinmodel.calibration import Probabilities
 from skinmodel.gradcam import EMPTY, heat_maps
 from skinmodel.images import read_photo
-from training.evaluate import Labels, intervals
-from training.metrics import Array
+from training.measuring.evaluate import Labels, intervals
+from training.measuring.metrics import Array
 
 REMOVED = (0.2, 0.4, 0.6)  # shares of the photo
 NOISE = 0.01  # as the library's

@@ -15,11 +15,11 @@ from skinmodel.analysis import BATCH, extract_features
 from skinmodel.bundle import Model
 from skinmodel.diagnoses import CODES
 from skinmodel.images import InvalidImage, read_photo
-from training.evaluate import Labels, Scored
-from training.manifest import InvalidData
+from training.data.manifest import InvalidData
+from training.learning.run import label_of
+from training.measuring.evaluate import Labels, Scored
+from training.measuring.scoring import head_logits
 from training.report.attention import Attention, attend
-from training.run import label_of
-from training.scoring import head_logits
 
 Progress = Callable[[int, int], None]
 

@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from training.manifest import InvalidData
-from training.seen import seen
-from training.splits import Split, assign
+from training.data.manifest import InvalidData
+from training.data.seen import seen
+from training.data.splits import Split, assign
 
 Which = Literal["unseen", "all", Split]
 CHOICES: tuple[str, ...] = ("unseen", "all", *get_args(Split))

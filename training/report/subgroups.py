@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES, MALIGNANT
-from training import metrics
-from training.evaluate import Labels, Scored, intervals
-from training.metrics import Array
+from training.measuring import metrics
+from training.measuring.evaluate import Labels, Scored, intervals
+from training.measuring.metrics import Array
 
 FEWEST = 10  # lesions of a kind below which a share of them is not given
 BANDS = ((0, 18, "under 18"), (18, 40, "18 to 39"), (40, 60, "40 to 59"), (60, 75, "60 to 74"))

@@ -12,10 +12,10 @@ from pages.components.comparison.pairs import Pair
 from pages.components.frame import aside, browser, guard, serving
 from pages.components.frame.aside import Task
 from pages.components.frame.words import markdown
-from records import comparability
-from records.actors import CLINICIAN
-from records.assessments import Assessment
-from records.series import LesionPage
+from records.access.actors import CLINICIAN
+from records.clinic import comparability
+from records.clinic.assessments import Assessment
+from records.clinic.series import LesionPage
 from skinmodel.export import DISCLAIMER, output_diagnosis
 from skinmodel.inferno import colour_table
 from skinmodel.measures import Measures

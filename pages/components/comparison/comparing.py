@@ -14,16 +14,15 @@ from PIL import Image
 from pages.components.comparison.pairs import Pair
 from pages.components.examination import viewer
 from pages.components.frame import serving
-from records import assessments, photos
-from records.actors import Actor
-from records.assessments import Assessment
+from records.access.actors import Actor
+from records.clinic import assessments, photos
+from records.clinic.assessments import Assessment
+from records.clinic.outlines import Points
+from records.clinic.photos import Photo
 from records.database import Database
-from records.outlines import Points
-from records.photos import Photo
-from records.store import Store
+from records.keeping.store import Store
 from skinmodel.changes import Repeatability
 from skinmodel.comparison import Comparison, Examined, compare_photos, examine, repeatability_of
-from skinmodel.decoder import Decoder
 from skinmodel.difference import difference
 from skinmodel.gradcam import scale_jointly
 from skinmodel.images import WORKING_SIDE
@@ -31,6 +30,7 @@ from skinmodel.images import Photo as ReadPhoto
 from skinmodel.measures import contour
 from skinmodel.outline import BY_HAND
 from skinmodel.outline_bundle import OutlineModel
+from skinmodel.reading.decoder import Decoder
 
 SHARP = 1200  # pixels of the short side, for looking closely
 HIGHEST = 25.0  # colour difference at the end of the map's scale

@@ -8,9 +8,9 @@ import streamlit as st
 from pages.components.comparison import comparing
 from pages.components.comparison.comparing import Reader
 from pages.components.comparison.pairs import Shot
-from records import comparability
+from records.clinic import comparability
+from records.clinic.outlines import Points
 from records.errors import RecordError
-from records.outlines import Points
 from skinmodel.changes import Change
 from skinmodel.comparison import compare_photos, repeatability_of
 from skinmodel.images import InvalidImage

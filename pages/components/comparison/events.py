@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from pages.components.frame.words import markdown
 from pages.components.patient import confirming
-from records.series import LesionPage
+from records.clinic.series import LesionPage
 from skinmodel.export import long_date
 
 AFTER = 0.2  # of the visits' span: an event later than that would squeeze them

@@ -9,10 +9,10 @@ from pages.components.comparison import pairs
 from pages.components.frame import guard, removing, saves, serving, thumbnails
 from pages.components.frame.words import count, interval, markdown, span
 from pages.components.patient import moving
-from records import visits
-from records.actors import CLINICIAN, Actor
-from records.series import LesionPage, VisitPhotos
-from records.visits import CONTACTS, POLARISATIONS, Visit, VisitFields
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import visits
+from records.clinic.series import LesionPage, VisitPhotos
+from records.clinic.visits import CONTACTS, POLARISATIONS, Visit, VisitFields
 from skinmodel.export import long_date
 
 PER_PAGE = 6  # one row on a wide screen

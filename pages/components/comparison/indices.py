@@ -10,9 +10,9 @@ import streamlit as st
 from pages.components.comparison.comparing import Reader
 from pages.components.frame import serving
 from pages.components.frame.words import markdown, percent
-from records import precedents
+from records.clinic import precedents
+from records.clinic.precedents import ConfirmedCase
 from records.errors import RecordError
-from records.precedents import ConfirmedCase
 from skinmodel import neighbours
 from skinmodel.bundle import Model
 from skinmodel.images import InvalidImage

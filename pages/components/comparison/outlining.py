@@ -12,10 +12,11 @@ from pages.components.examination import viewer
 from pages.components.frame import aside, browser, guard, saves, serving
 from pages.components.frame.aside import Task
 from pages.components.frame.words import count, markdown
-from records import accounts, outlines
-from records.actors import CLINICIAN
-from records.outlines import DrawnOutline
-from records.photos import Photo
+from records.access import accounts
+from records.access.actors import CLINICIAN
+from records.clinic import outlines
+from records.clinic.outlines import DrawnOutline
+from records.clinic.photos import Photo
 from skinmodel.export import long_date
 from skinmodel.measures import corners
 from skinmodel.weights import InvalidModel

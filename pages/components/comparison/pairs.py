@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components.frame.words import MONTH, interval
-from records.photos import Photo
-from records.series import LesionPage, VisitPhotos
-from records.visits import Visit
+from records.clinic.photos import Photo
+from records.clinic.series import LesionPage, VisitPhotos
+from records.clinic.visits import Visit
 from skinmodel.export import long_date
 
 BEFORE, FIRST, ANOTHER = "The visit before", "The first visit", "Another visit"

@@ -14,11 +14,11 @@ from pages.components.comparison.comparing import Reader
 from pages.components.frame import guard, serving, thumbnails
 from pages.components.frame.words import count, markdown
 from pages.components.patient import confirming
-from records import precedents
-from records.actors import CLINICIAN
+from records.access.actors import CLINICIAN
+from records.clinic import precedents
+from records.clinic.precedents import ConfirmedCase
+from records.clinic.series import LesionPage
 from records.errors import RecordError
-from records.precedents import ConfirmedCase
-from records.series import LesionPage
 from skinmodel import neighbours
 from skinmodel.bundle import Model
 from skinmodel.deadline import Overdue

@@ -14,9 +14,9 @@ from pages.components.examination import differential, influence, keeping
 from pages.components.frame import aside, guard, serving
 from pages.components.frame.aside import Task
 from pages.components.frame.words import count, markdown, percent
-from records.actors import CLINICIAN
-from records.assessments import Assessment
-from records.series import LesionPage
+from records.access.actors import CLINICIAN
+from records.clinic.assessments import Assessment
+from records.clinic.series import LesionPage
 from skinmodel.export import output_diagnosis
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.weights import InvalidModel

@@ -5,10 +5,10 @@ import streamlit as st
 from pages.components.examination import impression, opening, replay
 from pages.components.frame import guard, serving, words
 from pages.components.frame.words import count, markdown
-from records import accounts
-from records.actors import CLINICIAN
-from records.assessments import Assessment
-from records.series import LesionPage
+from records.access import accounts
+from records.access.actors import CLINICIAN
+from records.clinic.assessments import Assessment
+from records.clinic.series import LesionPage
 from skinmodel.export import DISCLAIMER, long_date, output_diagnosis
 
 LEADING = 3

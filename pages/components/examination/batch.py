@@ -10,10 +10,10 @@ import streamlit as st
 from pages.components.examination import opening, saving, uploads, waiting
 from pages.components.examination.tray import Item, Opened, Result, Tray
 from pages.components.examination.waiting import NoResult
-from records.actors import Actor
+from records.access.actors import Actor
+from records.clinic.photos import KnownPhoto
+from records.clinic.visits import VisitFields
 from records.errors import RecordError
-from records.photos import KnownPhoto
-from records.visits import VisitFields
 from skinmodel.bundle import Model
 from skinmodel.casemix import CaseMix
 

@@ -5,9 +5,10 @@ import streamlit as st
 from pages.components.examination.tray import Tray
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import count, markdown
-from records import impressions, preferences
-from records.actors import CLINICIAN
-from records.impressions import Impression
+from records import preferences
+from records.access.actors import CLINICIAN
+from records.clinic import impressions
+from records.clinic.impressions import Impression
 from records.preferences import IMPRESSION_FIRST
 from skinmodel.diagnoses import CODES, UNKNOWN
 from skinmodel.export import long_date, output_diagnosis

@@ -10,8 +10,8 @@ import numpy as np
 
 from pages.components.examination.tray import Item
 from pages.components.examination.tray import Result as Shown
-from records.assessments import Result
-from records.photos import NewPhoto
+from records.clinic.assessments import Result
+from records.clinic.photos import NewPhoto
 from skinmodel.alert import AlertLine
 from skinmodel.analysis import Analysis, SeriesPhoto, Visit
 from skinmodel.casemix import CaseMix

@@ -8,10 +8,10 @@ from pages.components.examination.tray import Opened, Tray
 from pages.components.frame import guard, serving
 from pages.components.frame.words import count, markdown
 from pages.components.patient import banner
-from records import photos, series
-from records.actors import CLINICIAN, Actor
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import photos, series
+from records.clinic.series import LesionPage
 from records.errors import NotFound, RecordError
-from records.series import LesionPage
 from skinmodel.images import InvalidImage, Photo
 
 MOST_READ = 64  # photos

@@ -6,9 +6,9 @@ from pages.components.examination import keeping, viewer
 from pages.components.examination.tray import Result
 from pages.components.frame import guard, serving
 from pages.components.frame.words import markdown
-from records import assessments, photos, series
-from records.actors import CLINICIAN, Actor
-from records.assessments import Assessment
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import assessments, photos, series
+from records.clinic.assessments import Assessment
 from records.errors import RecordError
 from skinmodel import sentences
 from skinmodel.analysis import SeriesPhoto

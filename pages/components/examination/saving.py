@@ -12,13 +12,13 @@ from pages.components.examination.tray import Item, Opened, Result, Tray
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import count, markdown
 from pages.components.patient import choosing, identity
-from records import series, visits
-from records.actors import CLINICIAN, Actor
-from records.assessments import Result as Kept
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import series, visits
+from records.clinic.assessments import Result as Kept
+from records.clinic.photos import KnownPhoto
+from records.clinic.series import NewVisit, Saved
+from records.clinic.visits import VisitFields
 from records.errors import RecordError
-from records.photos import KnownPhoto
-from records.series import NewVisit, Saved
-from records.visits import VisitFields
 
 
 def bar(tray: Tray, result: Result | None) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 from pages.components.examination.tray import Tray
-from records.lesions import Lesion
-from records.patients import Patient
+from records.clinic.lesions import Lesion
+from records.clinic.patients import Patient
 from skinmodel.evidence import PHOTOTYPES, SITES, Stated
 
 OLDEST = 120

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from records.lesions import Lesion
-from records.patients import Patient
+from records.clinic.lesions import Lesion
+from records.clinic.patients import Patient
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.bundle import Model
 from skinmodel.casemix import CaseMix

@@ -10,12 +10,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from pages.components.examination.tray import Doubt, Tray
 from pages.components.frame import oversize, serving
 from pages.components.frame.words import count, markdown
-from records.claims import Claim, compare
-from records.patients import Patient
-from skinmodel.archives import InvalidArchive, is_archive, open_archive, unpack
-from skinmodel.decoder import Decoder
-from skinmodel.filenames import display_name
+from records.clinic.claims import Claim, compare
+from records.clinic.patients import Patient
 from skinmodel.images import InvalidImage, Photo
+from skinmodel.reading.archives import InvalidArchive, is_archive, open_archive, unpack
+from skinmodel.reading.decoder import Decoder
+from skinmodel.reading.filenames import display_name
 
 ICON = ":material/warning:"
 LISTED = 5  # refusals shown in full; more become a table

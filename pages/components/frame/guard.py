@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from pages.components.frame import browser, serving
-from records import audit, sessions
+from records import audit
+from records.access import sessions
+from records.access.sessions import SignedIn, SignedOut
 from records.errors import NotAllowed, RecordError
-from records.sessions import SignedIn, SignedOut
 
 MINE = "signed-in-account"  # whose photos and choices lie in this tab's memory
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.components.frame import guard, saves, serving
-from records import deletion
-from records.actors import CLINICIAN, Actor
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import deletion
 from skinmodel.export import long_date
 
 LISTED = 12

@@ -6,9 +6,9 @@ import streamlit as st
 
 from pages.components.frame import guard, restarting, saves, serving
 from pages.components.frame.words import count, markdown
-from records import rehearsal, restore, staging
-from records.actors import ADMIN, Actor
-from records.rehearsal import Contents
+from records.access.actors import ADMIN, Actor
+from records.keeping import rehearsal, restore, staging
+from records.keeping.rehearsal import Contents
 from skinmodel.export import long_date
 
 WORD = "RESTORE"

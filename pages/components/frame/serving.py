@@ -12,16 +12,16 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 import settings
 from records.database import Database
+from records.keeping.snapshot import keep_in
+from records.keeping.store import Store, open_store
+from records.keeping.upkeep import Upkeep
 from records.schema import open_database
-from records.snapshot import keep_in
-from records.store import Store, open_store
-from records.upkeep import Upkeep
 from skinmodel import casemix
 from skinmodel.bundle import Model, load_model
 from skinmodel.casemix import CaseMix
 from skinmodel.deadline import Places
-from skinmodel.decoder import Decoder
 from skinmodel.outline_bundle import OutlineModel, load_outline_model
+from skinmodel.reading.decoder import Decoder
 from skinmodel.recall import Recall
 from skinmodel.registry import Registry, card_hash
 from skinmodel.weights import InvalidModel

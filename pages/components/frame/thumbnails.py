@@ -5,8 +5,8 @@ import io
 import streamlit as st
 
 from pages.components.frame import serving
-from records import photos
-from records.actors import Actor
+from records.access.actors import Actor
+from records.clinic import photos
 from records.errors import RecordError
 from skinmodel.images import InvalidImage
 

@@ -3,7 +3,7 @@
 import datetime
 import math
 
-from records.actors import ADMIN, CLINICIAN
+from records.access.actors import ADMIN, CLINICIAN
 
 ROLE_NAMES = {CLINICIAN: "Clinician", ADMIN: "Administrator"}
 DASH = "-"  # what is undefined

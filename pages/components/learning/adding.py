@@ -10,15 +10,16 @@ import settings
 from pages.components.frame import guard, oversize, serving
 from pages.components.frame.words import markdown
 from pages.components.learning import intakes, templates
-from records import cases, preferences
-from records.actors import ADMIN
+from records import preferences
+from records.access.actors import ADMIN
 from records.errors import RecordError
+from records.models import cases
 from records.preferences import UNPROVEN
-from skinmodel.filenames import display_name
-from training import clinic, datasets, intake, isic
+from skinmodel.reading.filenames import display_name
+from training.data import clinic, datasets, intake, isic
+from training.data.intake import Refused, Request
+from training.data.manifest import InvalidData
 from training.disk import TrainingFailed
-from training.intake import Refused, Request
-from training.manifest import InvalidData
 
 INBOX, UPLOAD, ISIC, CLINIC = "From the inbox", "Upload a ZIP", "ISIC 2019", "This clinic's"
 

@@ -14,9 +14,9 @@ from pages.components.frame.words import count, markdown, span
 from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.export import safe_cell
 from skinmodel.images import InvalidImage
-from training.datasets import DataSet
-from training.inspection import Inspection, Pair, across_words
-from training.manifest import InvalidData
+from training.data.datasets import DataSet
+from training.data.inspection import Inspection, Pair, across_words
+from training.data.manifest import InvalidData
 
 SHEET, COLUMNS = 24, 4  # photos of a contact sheet, and of a row in it
 TILE = (150, 112)  # pixels

@@ -5,10 +5,10 @@ import streamlit as st
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
 from pages.components.learning import intakes
-from records import jobs
-from records.actors import ADMIN
-from training import datasets
-from training.datasets import DataSet
+from records.access.actors import ADMIN
+from records.models import jobs
+from training.data import datasets
+from training.data.datasets import DataSet
 
 
 @st.dialog("Delete")

@@ -10,10 +10,10 @@ from pages.components.frame.words import markdown
 from pages.components.learning import livecurves, runs
 from pages.components.learning.running import act
 from pages.components.model import studies
-from records import jobs
-from records.actors import ADMIN
-from records.jobs import Job
-from training.folder import last_words, read_history
+from records.access.actors import ADMIN
+from records.models import jobs
+from records.models.jobs import Job
+from training.runs.folder import last_words, read_history
 
 LINES = 40  # of the log
 AGAIN = "training-again"  # the request that the form is to begin with

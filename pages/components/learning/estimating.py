@@ -10,10 +10,10 @@ import streamlit as st
 import settings
 from pages.components.frame.words import markdown
 from pages.components.learning import runs
-from records.jobs import digest_of
-from training.estimate import Estimate
-from training.process import half_the_cores
-from training.request import Request
+from records.models.jobs import digest_of
+from training.runs.estimate import Estimate
+from training.runs.process import half_the_cores
+from training.runs.request import Request
 
 PATIENCE = 300  # seconds; a short run on a slow server takes a minute
 
@@ -42,7 +42,7 @@ def _measured(request: Request) -> Estimate | str:
     """The estimate, or a sentence."""
     places = runs.places()
     command = [
-        sys.executable, "-m", "training.estimate", "--data-dir", str(places.data_dir),
+        sys.executable, "-m", "training.runs.estimate", "--data-dir", str(places.data_dir),
         "--bundled", str(places.bundled), "--threads", str(half_the_cores()),
     ]  # fmt: skip
     try:

@@ -8,9 +8,9 @@ from pages.components.frame import guard, serving
 from pages.components.frame.words import count, markdown, time_left
 from pages.components.learning import templates
 from records import audit
-from records.actors import ADMIN, Actor
-from training import intake
-from training.intake import Intake
+from records.access.actors import ADMIN, Actor
+from training.data import intake
+from training.data.intake import Intake
 
 EVERY = 1.5  # seconds between two looks
 LISTED = 12  # problems

@@ -9,9 +9,9 @@ from pages.components.frame.words import count
 from pages.components.learning import ended, runs, together
 from skinmodel.backbone import BACKBONES
 from skinmodel.weights import InvalidModel
-from training.config import InvalidConfig, TrainConfig
-from training.datasets import DataSet
-from training.request import IMAGENET, MODEL, NOTHING, Request
+from training.data.datasets import DataSet
+from training.learning.config import InvalidConfig, TrainConfig
+from training.runs.request import IMAGENET, MODEL, NOTHING, Request
 
 LEARNS = {"head": "Head only", "all": "Whole network"}
 TASKS = {"multiclass": "Eight diagnoses", "binary": "Malignant against benign"}

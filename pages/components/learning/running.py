@@ -7,11 +7,12 @@ import streamlit as st
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import count, markdown
 from pages.components.learning import livecurves, runs
-from records import accounts, jobs
-from records.actors import ADMIN
-from records.jobs import Job
-from training.config import TrainConfig
-from training.folder import Progress, last_words, read_history, read_progress
+from records.access import accounts
+from records.access.actors import ADMIN
+from records.models import jobs
+from records.models.jobs import Job
+from training.learning.config import TrainConfig
+from training.runs.folder import Progress, last_words, read_history, read_progress
 
 OFTEN = 2.0  # seconds between two looks
 LINES = 6  # of the log

@@ -8,12 +8,12 @@ import streamlit as st
 
 import settings
 from pages.components.frame.words import count
-from records import jobs
-from records.jobs import CANCEL, Job
-from records.queue import Queue, open_queue
+from records.models import jobs
+from records.models.jobs import CANCEL, Job
+from records.models.queue import Queue, open_queue
 from skinmodel.export import long_date
-from training.datasets import DataSet, data_sets
-from training.request import IMAGENET, MODEL, Places
+from training.data.datasets import DataSet, data_sets
+from training.runs.request import IMAGENET, MODEL, Places
 
 log = logging.getLogger("dermtrace")
 

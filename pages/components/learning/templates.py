@@ -4,7 +4,7 @@ import io
 
 import streamlit as st
 
-from training.manifest import METADATA_COLUMNS, TRUTH_COLUMNS
+from training.data.manifest import METADATA_COLUMNS, TRUTH_COLUMNS
 
 LAYOUT = (
     "Expected is ISIC 2019's layout: a folder *Input with photos as .jpg, a table *GroundTruth.csv"

@@ -6,10 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.frame.words import markdown
-from training.datasets import ABOUT, MANIFEST, DataSet, combined
-from training.inspection import REPORT, cautions
-from training.manifest import InvalidData
-from training.splits import assign, lacking
+from training.data.datasets import ABOUT, MANIFEST, DataSet, combined
+from training.data.inspection import REPORT, cautions
+from training.data.manifest import InvalidData
+from training.data.splits import assign, lacking
 
 FILES = (ABOUT, MANIFEST, REPORT)
 

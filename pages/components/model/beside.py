@@ -10,7 +10,7 @@ from pages.components.frame.words import DASH
 from pages.components.model import reliability
 from pages.components.model.card import Part, diagnosis_name, interval, title
 from pages.components.model.measures import SHARES, table
-from training.promotion import points
+from training.measuring.promotion import points
 
 METRICS = (
     "balanced_accuracy", "accuracy", "macro_precision", "macro_f1", "macro_auroc",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from records.inuse import Month
+from records.models.inuse import Month
 from skinmodel.export import long_date
-from training.metrics import proportion
+from training.measuring.metrics import proportion
 
 HEIGHT = 180  # pixels
 

@@ -9,13 +9,13 @@ from pages.components.frame import serving
 from pages.components.frame.words import DASH, count, markdown, percent
 from pages.components.model import drift, measures, promoting
 from pages.components.model.card import diagnosis_name, interval
-from records import inuse
-from records.actors import Actor
-from records.inuse import Agreement, Month
-from records.promotions import DONE, Promotion
+from records.access.actors import Actor
+from records.models import inuse
+from records.models.inuse import Agreement, Month
+from records.models.promotions import DONE, Promotion
 from skinmodel.bundle import Model
 from skinmodel.diagnoses import CODES, MALIGNANT
-from training.metrics import proportion
+from training.measuring.metrics import proportion
 
 YEAR = datetime.timedelta(days=365)
 FEWEST = 20  # results before a month's, or lesions, below which nothing is concluded

@@ -9,15 +9,16 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
-from records import accounts, promotions
-from records.actors import ADMIN, Actor
+from records.access import accounts
+from records.access.actors import ADMIN, Actor
 from records.errors import Conflict, RecordError
-from records.promotions import OPEN, PROMOTED, ROLLED_BACK, Named, Promotion
+from records.models import promotions
+from records.models.promotions import OPEN, PROMOTED, ROLLED_BACK, Named, Promotion
 from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash
 from skinmodel.weights import InvalidModel
-from training import versus
-from training.promotion import Verdict, judge
+from training.measuring import versus
+from training.measuring.promotion import Verdict, judge
 
 T = TypeVar("T")
 CHECKING = "Showing the model its golden set once more"

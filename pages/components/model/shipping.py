@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.model import promoting
-from records import promotions
-from records.actors import ADMIN
+from records.access.actors import ADMIN
+from records.models import promotions
 from skinmodel import parcel
 from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash

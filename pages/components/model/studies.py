@@ -9,7 +9,7 @@ import streamlit as st
 from pages.components.frame.words import markdown
 from pages.components.learning import runs
 from pages.components.model import card, folds, search
-from records.jobs import Job
+from records.models.jobs import Job
 
 RESULTS = {"cross-validate": "cross-validation.json", "tune": "tuning.json"}
 CHOSEN = "study"  # of the session: the run whose results were asked for

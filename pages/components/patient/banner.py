@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages.components.frame import browser
 from pages.components.patient import identity
-from records.lesions import Lesion
-from records.patients import Patient
+from records.clinic.lesions import Lesion
+from records.clinic.patients import Patient
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components.frame import browser
 from pages.components.patient import identity
-from records.lesions import SITES, VIEWS, Lesion, LesionFields
+from records.clinic.lesions import SITES, VIEWS, Lesion, LesionFields
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import streamlit as st
 from pages.components.examination.tray import Opened
 from pages.components.frame import guard, saves, serving
 from pages.components.patient import forms, identity, moving
-from records import lesions, patients
-from records.actors import CLINICIAN
-from records.patients import Patient
+from records.access.actors import CLINICIAN
+from records.clinic import lesions, patients
+from records.clinic.patients import Patient
 
 PATIENT, LESION = "chosen-patient", "chosen-lesion"
 NEW = "new"

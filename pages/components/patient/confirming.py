@@ -6,11 +6,12 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
-from records import accounts, confirmations
-from records.actors import CLINICIAN
-from records.confirmations import METHODS, OTHER, Confirmation, ConfirmationFields
-from records.lesions import Lesion
-from records.series import LesionPage
+from records.access import accounts
+from records.access.actors import CLINICIAN
+from records.clinic import confirmations
+from records.clinic.confirmations import METHODS, OTHER, Confirmation, ConfirmationFields
+from records.clinic.lesions import Lesion
+from records.clinic.series import LesionPage
 from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.export import long_date
 

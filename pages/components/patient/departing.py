@@ -11,8 +11,8 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
-from records import dossier, erasure
-from records.actors import ADMIN, CLINICIAN, Actor
+from records.access.actors import ADMIN, CLINICIAN, Actor
+from records.keeping import dossier, erasure
 
 DOSSIER = "departing-dossier"
 ERASE = (

@@ -7,10 +7,10 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.patient import body, identity
-from records import lesions, patients
-from records.actors import CLINICIAN
-from records.lesions import SITES, Lesion, LesionFields
-from records.patients import Patient, PatientFields
+from records.access.actors import CLINICIAN
+from records.clinic import lesions, patients
+from records.clinic.lesions import SITES, Lesion, LesionFields
+from records.clinic.patients import Patient, PatientFields
 
 OLDEST = 130
 

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from pages.components.frame import serving
-from records import accounts, audit
-from records.actors import Actor
-from records.series import LesionPage
+from records import audit
+from records.access import accounts
+from records.access.actors import Actor
+from records.clinic.series import LesionPage
 from skinmodel.export import long_date
 
 

@@ -1,8 +1,8 @@
 """Who a patient and which a lesion is, in the words of every screen. Texts are safe in Markdown."""
 
 from pages.components.frame.words import markdown
-from records.lesions import Lesion
-from records.patients import Patient
+from records.clinic.lesions import Lesion
+from records.clinic.patients import Patient
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Not known"}
 PHOTOTYPES = ("I", "II", "III", "IV", "V", "VI")

@@ -7,8 +7,8 @@ import streamlit as st
 from pages.components.frame import thumbnails
 from pages.components.frame.words import count, span
 from pages.components.patient import confirming, identity, planning
-from records.actors import Actor
-from records.lesions import LesionSummary
+from records.access.actors import Actor
+from records.clinic.lesions import LesionSummary
 from skinmodel.export import long_date
 
 PER_PAGE = 12

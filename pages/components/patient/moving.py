@@ -4,10 +4,10 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.patient import identity
-from records import lesions, moves, search
-from records.actors import CLINICIAN
-from records.patients import Patient
-from records.series import LesionPage
+from records.access.actors import CLINICIAN
+from records.clinic import lesions, moves, search
+from records.clinic.patients import Patient
+from records.clinic.series import LesionPage
 
 
 @st.dialog("Move to another patient")

@@ -8,15 +8,15 @@ import streamlit as st
 
 from pages.components.frame import guard, oversize, removing, saves, serving
 from pages.components.frame.words import count, markdown
-from records import overviews
-from records.actors import CLINICIAN, Actor
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import overviews
+from records.clinic.overviews import NewOverview, Overview
+from records.clinic.patients import Patient
+from records.clinic.photos import KnownPhoto
 from records.errors import RecordError
-from records.overviews import NewOverview, Overview
-from records.patients import Patient
-from records.photos import KnownPhoto
 from skinmodel.export import long_date
-from skinmodel.filenames import display_name
 from skinmodel.images import InvalidImage
+from skinmodel.reading.filenames import display_name
 
 WIDTH = 220  # pixels of a thumbnail
 SIDES = {"small": 2 * WIDTH, "large": 2000}

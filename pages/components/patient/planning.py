@@ -6,10 +6,10 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
-from records import plans
-from records.actors import CLINICIAN
-from records.lesions import Lesion
-from records.plans import ACTIONS, Plan, PlanFields
+from records.access.actors import CLINICIAN
+from records.clinic import plans
+from records.clinic.lesions import Lesion
+from records.clinic.plans import ACTIONS, Plan, PlanFields
 from skinmodel.export import long_date
 
 NAMES = {

@@ -5,9 +5,9 @@ import streamlit as st
 from pages.components.frame import serving
 from pages.components.frame.words import count, markdown
 from pages.components.patient import planning
-from records import plans
-from records.actors import Actor
-from records.plans import Reminder
+from records.access.actors import Actor
+from records.clinic import plans
+from records.clinic.plans import Reminder
 
 LISTED = 12  # of each list; the rest is counted
 

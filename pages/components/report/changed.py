@@ -9,10 +9,10 @@ from pages.components.comparison.comparing import Compared, Reader
 from pages.components.comparison.pairs import Pair, Shot
 from pages.components.frame import serving
 from pages.components.report import visitlog
-from records import comparability
-from records.blocks import Block, Heading, Notice, Picture, Pictures, Table, Text
+from records.clinic import comparability
+from records.clinic.series import LesionPage, VisitPhotos
 from records.errors import RecordError
-from records.series import LesionPage, VisitPhotos
+from records.reports.blocks import Block, Heading, Notice, Picture, Pictures, Table, Text
 from skinmodel.deadline import Overdue
 from skinmodel.images import InvalidImage
 from skinmodel.outline_bundle import OutlineModel

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components.frame import guard, saves, serving
-from records import audit, dicom, extract, photos, series
-from records.actors import CLINICIAN, Actor
-from records.dicom import About
+from records import audit
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import photos, series
+from records.clinic.photos import Photo
+from records.clinic.series import LesionPage
+from records.clinic.visits import Visit
 from records.errors import RecordError
-from records.photos import Photo
-from records.series import LesionPage
-from records.stripping import strip
-from records.visits import Visit
-from skinmodel.dicom_file import BURNED_IN
+from records.keeping.stripping import strip
+from records.reports import dicom, extract
+from records.reports.dicom import About
 from skinmodel.images import InvalidImage
+from skinmodel.reading.dicom_file import BURNED_IN
 
 MADE = "export-made"
 DICOM = "application/dicom"

@@ -6,7 +6,7 @@ from pages.components.frame.words import count
 from pages.components.patient import confirming, identity, planning
 from pages.components.report import provenance, visitlog
 from pages.components.report.visitlog import LARGE, Material
-from records.blocks import (
+from records.reports.blocks import (
     Beside,
     Block,
     Facts,
@@ -18,7 +18,7 @@ from records.blocks import (
     Shares,
     Text,
 )
-from records.sheet import Sheets
+from records.reports.sheet import Sheets
 from skinmodel import evidence, sentences
 from skinmodel.analysis import Analysis
 from skinmodel.diagnoses import UNKNOWN

@@ -5,8 +5,8 @@ from typing import Any
 
 from pages.components.frame import words
 from pages.components.report.visitlog import Material
-from records.blocks import Block, Heading, Table, Text
-from records.series import LesionPage
+from records.clinic.series import LesionPage
+from records.reports.blocks import Block, Heading, Table, Text
 from skinmodel.analysis import Analysis
 from skinmodel.export import long_date
 

@@ -12,12 +12,14 @@ from pages.components.examination import keeping
 from pages.components.frame import guard, saves, serving
 from pages.components.report import changed, findings
 from pages.components.report.visitlog import Material
-from records import accounts, assessments, photos, report, series
-from records.actors import CLINICIAN, Actor
-from records.assessments import Assessment
+from records.access import accounts
+from records.access.actors import CLINICIAN, Actor
+from records.clinic import assessments, photos, series
+from records.clinic.assessments import Assessment
+from records.clinic.series import LesionPage, VisitPhotos
 from records.errors import RecordError
-from records.report import Report
-from records.series import LesionPage, VisitPhotos
+from records.reports import report
+from records.reports.report import Report
 from skinmodel.analysis import Analysis, SeriesPhoto
 from skinmodel.export import long_date
 from skinmodel.images import InvalidImage

@@ -11,9 +11,9 @@ from PIL import Image
 from pages.components.examination import differential
 from pages.components.frame import words
 from pages.components.frame.words import count
-from records.assessments import Assessment
-from records.blocks import Block, Heading, Picture, Pictures, Table, Text
-from records.series import LesionPage, VisitPhotos
+from records.clinic.assessments import Assessment
+from records.clinic.series import LesionPage, VisitPhotos
+from records.reports.blocks import Block, Heading, Picture, Pictures, Table, Text
 from skinmodel.analysis import Analysis
 from skinmodel.export import caption, long_date, overlay
 

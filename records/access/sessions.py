@@ -1,0 +1,194 @@
+"""Sessions: who is signed in, as rows that every click looks at again."""
+
+import datetime
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, ForeignKey, String, delete, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from records import audit
+from records.access import passwords
+from records.access.accounts import Account, WrongPassword, load, seen
+from records.access.actors import Actor
+from records.database import Base, Database, UtcDateTime
+from records.errors import RecordError
+
+# By which the gate tells the pages whose session asks; what arrives under it is removed.
+HEADER = "x-dermtrace-session"
+IDLE = datetime.timedelta(minutes=30)
+LONGEST = datetime.timedelta(hours=12)
+# Noted only this often, so that a click seldom has to write.
+NOTED_EVERY = datetime.timedelta(minutes=1)
+KEPT = datetime.timedelta(days=2)  # an ended session's row still tells its browser why
+
+
+class SessionRow(Base):
+    """One browser's session. Only its token's hash is kept: who reads the table gets in nowhere."""
+
+    __tablename__ = "session"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    made_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A live session and its account as it is at this moment."""
+
+    id: str
+    account: Account
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for record calls."""
+        return Actor(self.account.id, self.account.roles)
+
+
+class SignedOut(RecordError):
+    """There is no such session, or it has ended."""
+
+    sentence = "You are signed out."
+
+
+class Idle(SignedOut):
+    """Nobody did anything for too long."""
+
+    sentence = "You were signed out after 30 minutes without use."
+
+
+class TooLong(SignedOut):
+    """A session lasts a working day at most."""
+
+    sentence = "You were signed out after 12 hours. Sign in again."
+
+
+class Disabled(SignedOut):
+    """An administrator disabled the account."""
+
+    sentence = "This account is disabled. Ask an administrator."
+
+
+def start(database: Database, *, account_id: str, instead_of: str | None = None) -> str:
+    """Signs an account in and returns the new session's token; `instead_of` is a token that ends.
+
+    Disabled if the account is.
+    """
+    token = secrets.token_urlsafe(32)
+    now = database.now()
+    with database.write() as session:
+        if load(session, account_id).disabled:
+            raise Disabled
+        session.execute(delete(SessionRow).where(SessionRow.seen_at < now - KEPT))
+        if instead_of:
+            _end(session, SessionRow.token == _hashed(instead_of), now)
+        session.add(
+            SessionRow(
+                id=uuid.uuid4().hex,
+                token=_hashed(token),
+                account_id=account_id,
+                made_at=now,
+                seen_at=now,
+            )
+        )
+        audit.append(session, at=now, account_id=account_id, kind="signed in")
+    return token
+
+
+def find(database: Database, token: str) -> SignedIn:
+    """The live session of a token; SignedOut, or the kind that says why, if there is none."""
+    with database.read() as session:
+        row = session.scalar(select(SessionRow).where(SessionRow.token == _hashed(token)))
+        return _live(session, row, database.now())
+
+
+def check(database: Database, session_id: str, *, active: bool = False) -> SignedIn:
+    """The live session of this id; SignedOut, or the kind that says why, if there is none.
+
+    `active`: somebody did something, so the time without use begins anew.
+    """
+    now = database.now()
+    with database.read() as session:
+        row = session.get(SessionRow, session_id)
+        found = _live(session, row, now)
+    if active and row and now - row.seen_at > NOTED_EVERY:
+        with database.write() as session:
+            session.execute(
+                update(SessionRow).where(SessionRow.id == session_id).values(seen_at=now)
+            )
+    return found
+
+
+def end(database: Database, signed_in: SignedIn) -> None:
+    """Signs out here."""
+    _sign_out(database, signed_in, SessionRow.id == signed_in.id, kind="signed out")
+
+
+def end_everywhere(database: Database, signed_in: SignedIn) -> None:
+    """Signs the account out in all browsers, this one too."""
+    mine = SessionRow.account_id == signed_in.account.id
+    _sign_out(database, signed_in, mine, kind="signed out everywhere")
+
+
+def change_password(database: Database, signed_in: SignedIn, *, old: str, new: str) -> None:
+    """Changes the own password and signs out all other browsers; WrongPassword if `old` is."""
+    with database.read() as session:
+        row = load(session, signed_in.account.id)
+    if not passwords.matches(old, row.password):
+        with database.write() as session:
+            audit.append(
+                session,
+                at=database.now(),
+                account_id=row.id,
+                kind="password change refused",
+                object_id=row.id,
+            )
+        raise WrongPassword("The present password is wrong.")
+    passwords.check_rule(new, name=row.name)
+    kept = passwords.hashed(new)
+    now = database.now()
+    with database.write() as session:
+        row = load(session, signed_in.account.id)
+        row.password = kept
+        others = (SessionRow.account_id == row.id) & (SessionRow.id != signed_in.id)
+        _end(session, others, now)
+        audit.append(session, at=now, account_id=row.id, kind="password changed", object_id=row.id)
+
+
+def _sign_out(
+    database: Database, signed_in: SignedIn, which: ColumnElement[bool], *, kind: str
+) -> None:
+    now = database.now()
+    with database.write() as session:
+        _end(session, which, now)
+        audit.append(session, at=now, account_id=signed_in.account.id, kind=kind)
+
+
+def _end(session: Session, which: ColumnElement[bool], at: datetime.datetime) -> None:
+    session.execute(
+        update(SessionRow).where(which, SessionRow.ended_at.is_(None)).values(ended_at=at)
+    )
+
+
+def _live(session: Session, row: SessionRow | None, now: datetime.datetime) -> SignedIn:
+    if row is None or row.ended_at:
+        raise SignedOut
+    account = load(session, row.account_id)
+    if account.disabled:
+        raise Disabled
+    if now - row.made_at > LONGEST:
+        raise TooLong
+    if now - row.seen_at > IDLE:
+        raise Idle
+    return SignedIn(row.id, seen(account))
+
+
+def _hashed(token: str) -> str:
+    # 256 random bits need no slow hash.
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Patients, lesions, visits, and what was decided about them."""

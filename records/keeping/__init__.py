@@ -1,0 +1,1 @@
+"""Files and backups: kept, checked, taken away, brought back, erased."""

@@ -1,0 +1,137 @@
+"""Restores a backup to one side, to see what it holds and that it could be restored. Admins only.
+
+The clinic's own database and photos are not touched; nothing of the rehearsal stays.
+"""
+
+import datetime
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from records import audit
+from records.access.accounts import AccountRow
+from records.access.actors import ADMIN, Actor
+from records.database import Database, connect
+from records.errors import DatabaseNewer, RecordError
+from records.keeping import snapshot
+from records.keeping.backup import Progress, open_place
+from records.keeping.restore import fill
+from records.schema import open_database, revisions
+from records.tables import BlobRow, PatientRow
+from records.wording import count
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a restore would bring back; `missing` counts files that are not whole in the backup."""
+
+    made_at: datetime.datetime
+    patients: int
+    files: int
+    missing: int
+
+    @property
+    def sentence(self) -> str:
+        """All of it, in words."""
+        patients, files = count(self.patients, "patient"), count(self.files, "file")
+        text = f"{patients} and {files} can be restored."
+        if self.missing:
+            text += f" Not whole in the backup: {count(self.missing, 'file')}."
+        return text
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a backup; `admins` are the names, by id, of who could sign in as administrator."""
+
+    name: str
+    made_at: datetime.datetime
+    patients: int
+    files: tuple[str, ...]
+    admins: Mapping[str, str]
+
+
+def look(*, actor: Actor, source: str, passphrase: str = "", name: str | None = None) -> Contents:
+    """What the backup `name`, or the newest, holds; RecordError if it cannot be restored."""
+    actor.require(ADMIN)
+    place = open_place(source, passphrase)
+    names = place.files.list("snapshots")
+    if not names:
+        raise RecordError("There is no backup at this place.")
+    if (chosen := name or names[-1]) not in names:
+        raise RecordError("This backup is not there any more.")
+    data = place.vault.open(place.files.read(f"snapshots/{chosen}") or b"")
+    made_at, revision = snapshot.header(data)
+    if revision not in revisions():
+        raise DatabaseNewer
+    patients, files, admins = _rows(data, revision)
+    return Contents(chosen, made_at, patients, files, admins)
+
+
+def rehearse(
+    database: Database,
+    *,
+    actor: Actor,
+    source: str,
+    passphrase: str = "",
+    progress: Progress = lambda *_: None,
+) -> Rehearsal:
+    """Restores the newest backup's rows into a database of its own and opens each of its files.
+
+    RecordError says what keeps it from being restored.
+    """
+    actor.require(ADMIN)
+    progress(0.0, "Opening the newest backup")
+    found = look(actor=actor, source=source, passphrase=passphrase)
+    place = open_place(source, passphrase)
+    missing = 0
+    for number, sha256 in enumerate(found.files):
+        progress(number / len(found.files), f"File {number + 1} of {len(found.files)}")
+        sealed = place.files.read(place.name(sha256))
+        try:
+            contents = place.vault.open(sealed) if sealed is not None else b""
+        except RecordError:
+            contents = b""
+        missing += hashlib.sha256(contents).hexdigest() != sha256
+    with database.write() as session:
+        audit.append(
+            session,
+            at=database.now(),
+            account_id=actor.account_id,
+            kind="restore rehearsed",
+            detail={"backup": found.name, "missing": missing},
+        )
+    return Rehearsal(found.made_at, found.patients, len(found.files) - missing, missing)
+
+
+def _rows(data: bytes, revision: str) -> tuple[int, tuple[str, ...], dict[str, str]]:
+    """How many patients a backup has, its files and administrators; its rows are loaded for it."""
+    with tempfile.TemporaryDirectory(prefix="dermtrace-rehearsal-") as folder:
+        path = Path(folder) / "records.sqlite"
+        path.touch(0o600)
+        made = connect(f"sqlite:///{path}")
+        try:
+            fill(made, data, revision)
+        finally:
+            made.close()
+        made = open_database(f"sqlite:///{path}")
+        try:
+            with made.read() as session:
+                living = PatientRow.deleted_at.is_(None)
+                count_of = select(func.count()).select_from(PatientRow).where(living)
+                patients = session.scalar(count_of) or 0
+                files = tuple(sorted(session.scalars(select(BlobRow.sha256))))
+                # Whoever has neither cannot sign in: one-time links are in no backup.
+                known = AccountRow.password.is_not(None) | AccountRow.issuer.is_not(None)
+                admins = session.execute(
+                    select(AccountRow.id, AccountRow.name).where(
+                        AccountRow.admin, ~AccountRow.disabled, known
+                    )
+                )
+                return patients, files, {row.id: row.name for row in admins}
+        finally:
+            made.close()

@@ -1,0 +1,189 @@
+"""A restore that an administrator asked for: carried out at the next start, before anybody comes.
+
+What was asked for stands in one file of the data folder, and later what became of it: the database
+itself is what is replaced. Each step can be cut off; the next start then goes on with it.
+"""
+
+import datetime
+import json
+import logging
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from records import audit
+from records.access.actors import ADMIN, Actor
+from records.database import Database, utc_now
+from records.errors import RecordError
+from records.keeping import backup, rehearsal, restore
+from records.keeping.backup import Progress
+from records.keeping.snapshot import keep_in
+from records.keeping.store import Store, open_store
+from records.schema import open_database
+
+FILE = "restore.json"
+LOCK = "restore.lock"
+ASKED, DONE, FAILED = "asked", "done", "failed"
+MOST_TRIES = 3  # starts that a restore may cut off before it is given up
+NO_ADMIN = (
+    "Nobody in this backup could sign in as administrator, so it cannot be restored from here."
+)
+CUT_OFF = "The restore was cut off three times and given up. The records are as they were."
+
+log = logging.getLogger("dermtrace")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A restore that waits, or what became of one; `name` is the backup's."""
+
+    id: str
+    name: str
+    account_id: str
+    asked_at: datetime.datetime
+    state: str = ASKED
+    tries: int = 0
+    ended_at: datetime.datetime | None = None
+    sentence: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be carried out."""
+        return self.state == ASKED
+
+
+def read(folder: Path) -> Staged | None:
+    """The restore asked for last, if any; one that cannot be read counts as none."""
+    try:
+        values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        moments = {
+            name: datetime.datetime.fromisoformat(values[name]) if values[name] else None
+            for name in ("asked_at", "ended_at")
+        }
+        return Staged(**values | moments)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError):
+        log.exception("%s cannot be read", FILE)
+        return None
+
+
+def ask(
+    database: Database, folder: Path, *, actor: Actor, source: str, passphrase: str, name: str
+) -> Staged:
+    """Asks for a backup to be restored at the next start; RecordError where it cannot be."""
+    actor.require(ADMIN)
+    if not rehearsal.look(actor=actor, source=source, passphrase=passphrase, name=name).admins:
+        raise RecordError(NO_ADMIN)
+    staged = Staged(uuid.uuid4().hex, name, actor.account_id, database.now())
+    _note(database, actor, "restore asked for", staged)
+    _write(folder, staged)
+    return staged
+
+
+def withdraw(database: Database, folder: Path, *, actor: Actor) -> None:
+    """Takes it back, if it still waits."""
+    actor.require(ADMIN)
+    staged = read(folder)
+    if staged and staged.waits:
+        (folder / FILE).unlink(missing_ok=True)
+        _note(database, actor, "restore withdrawn", staged)
+
+
+def carry_out(
+    url: str,
+    folder: Path,
+    *,
+    store: Callable[[], Store],
+    source: str,
+    passphrase: str,
+    progress: Progress = lambda *_: None,
+) -> Staged | None:
+    """Carries out what waits, and says what became of it; None if nothing waits.
+
+    To be called when the program starts, before it opens the database. The present records are
+    backed up first. Whatever fails, they stay as they were and the program starts with them.
+    """
+    if (found := read(folder)) is None or not found.waits:
+        return None
+    with closing(sqlite3.connect(folder / LOCK, timeout=600, isolation_level=None)) as alone:
+        alone.execute("BEGIN EXCLUSIVE")  # one program of several that start at once
+        staged = read(folder)
+        if staged is None or not staged.waits:
+            return None
+        actor = Actor(staged.account_id, frozenset({ADMIN}))
+        try:
+            sentence = _restore(url, folder, staged, actor, store(), source, passphrase, progress)
+            ended = replace(staged, state=DONE, sentence=sentence)
+        except RecordError as error:
+            ended = replace(staged, state=FAILED, sentence=f"Nothing was restored. {error}")
+        except Exception:
+            log.exception("A restore failed")
+            sentence = "Nothing was restored: something failed on our side. The log says more."
+            ended = replace(staged, state=FAILED, sentence=sentence)
+        ended = replace(ended, ended_at=utc_now())
+        _write(folder, ended)
+        return ended
+
+
+def _restore(
+    url: str,
+    folder: Path,
+    staged: Staged,
+    actor: Actor,
+    store: Store,
+    source: str,
+    passphrase: str,
+    progress: Progress,
+) -> str:
+    database = open_database(url, before_migration=keep_in(source))
+    try:
+        done = audit.entries(
+            database, actor=actor, kind=audit.RESTORED, object_id=staged.id, limit=1
+        )
+        if done:  # cut off after the last step but before it was written down
+            return "The backup was restored."
+        if staged.tries >= MOST_TRIES:
+            _note(database, actor, "restore given up", staged)
+            raise RecordError(CUT_OFF)
+        _write(folder, replace(staged, tries=staged.tries + 1))
+        progress(0.0, "Backing up the present records")
+        made = backup.make(
+            database, store, actor=actor, to=source, passphrase=passphrase, progress=progress
+        )
+    finally:
+        database.close()
+    restored = restore.restore(
+        url,
+        store,
+        actor=actor,
+        source=source,
+        passphrase=passphrase,
+        name=staged.name,
+        request=staged.id,
+        progress=progress,
+    )
+    before = f" The state before is backed up as well: {made.sentence}"
+    return restored.sentence + before
+
+
+def _note(database: Database, actor: Actor, kind: str, staged: Staged) -> None:
+    with database.write() as session:
+        audit.append(
+            session,
+            at=database.now(),
+            account_id=actor.account_id,
+            kind=kind,
+            object_id=staged.id,
+            detail={"backup": staged.name},
+        )
+
+
+def _write(folder: Path, staged: Staged) -> None:
+    values = asdict(staged)
+    for name in ("asked_at", "ended_at"):
+        values[name] = values[name].isoformat() if values[name] else None
+    open_store(str(folder)).write(FILE, json.dumps(values, indent=1).encode())

@@ -1,0 +1,1 @@
+"""What the clinic learns from, its training runs, and its models in use."""

@@ -1,0 +1,1 @@
+"""A lesion taken away: PDF, DICOM, JSON, CSV."""

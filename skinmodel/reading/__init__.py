@@ -1,0 +1,1 @@
+"""Untrusted files to upright pictures, in a process of its own."""

@@ -1,0 +1,1 @@
+"""From photos to weights: batches, steps, epochs, folds and searches."""

@@ -1,0 +1,1 @@
+"""What trained weights are worth: calibration, numbers with intervals, comparison."""

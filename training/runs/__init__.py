@@ -1,0 +1,1 @@
+"""Runs from the browser: asked for, estimated, followed, finished."""

@@ -1,0 +1,87 @@
+"""The end of a run: its candidate, measured beside the model in use, among the clinic's models."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from skinmodel.weights import InvalidModel
+from training.measuring.candidate import make_candidate
+from training.data.datasets import data_sets
+from training.runs.folder import Reporter
+from training.learning.loop import LAST
+from training.data.manifest import InvalidData
+from training.learning.origin import start_card
+from training.runs.request import IMAGENET, MODEL, Places, Request
+from training.learning.run import Run
+from training.measuring.versus import NUMBERS, compare
+
+MODELS = "models"
+TRIES = 3  # versions, should other machines register candidates at the same moment
+
+
+def finish(
+    run: Run, request: Request, places: Places, *, init: Path | None, report: Reporter
+) -> str:
+    """Make the candidate of a trained run, and register it; returns its version.
+
+    The model in use stays the one it is.
+    """
+    for _ in range(TRIES):
+        made = sorted((run.folder / MODELS).glob("[!.]*"))
+        folder = made[-1] if made else run.folder / MODELS / places.registry.next_version()
+        if not made:
+            report.at("measure")
+            make_candidate(
+                run, folder, version=folder.name, about=about(request, places, init),
+                command="training run from the browser", init=init,
+                progress=lambda done, total: report.at("measure", done, total),
+            )  # fmt: skip
+        _compare(run, folder, places, report)
+        report.at("register")
+        try:
+            version = places.registry.register(folder)
+        except InvalidModel:
+            if folder.name not in places.registry.versions():
+                raise
+            folder.rename(folder.with_name(f".taken-{folder.name}"))
+        else:
+            (run.folder / LAST).unlink(missing_ok=True)  # nothing goes on from here
+            return version
+    raise InvalidModel("Other runs took every version that this one asked for. Resume it.")
+
+
+def _compare(run: Run, folder: Path, places: Places, report: Reporter) -> None:
+    """Measure the candidate beside the model in use; what cannot be compared is said in the log."""
+    if (folder / NUMBERS).exists():
+        return
+    report.at("compare")
+    try:
+        compare(
+            folder, places.registry.active(), run.table,
+            progress=lambda _, done, total: report.at("compare", done, total),
+        )  # fmt: skip
+    except (InvalidData, InvalidModel) as error:
+        report.say(f"Not compared with the model in use: {error}")
+
+
+def about(request: Request, places: Places, init: Path | None) -> Mapping[str, Any]:
+    """What the card says of the data and the start."""
+    there = {one.id: one for one in data_sets(places.data_sets)}
+    used = [there[name] for name in request.data if name in there]
+    licences = sorted({one.licence for one in used if one.licence})
+    started = {
+        MODEL: f"Model {request.version}.",
+        IMAGENET: "torchvision's weights for ImageNet.",
+    }.get(request.start, "Random weights.")
+    before = start_card(init) or {}
+    if before.get("licence"):
+        licences.append(str(before["licence"]))
+    return {
+        "name": "Trained in this clinic",
+        "data": "; ".join(f"{one.name}: {one.photos:,} photos" for one in used),
+        "data_licence": "; ".join(sorted({one.licence for one in used if one.licence})),
+        "licence": " ".join(dict.fromkeys(licences)),
+        "started_from": started,
+        "limits": before.get("limits", []),
+        "outside_evidence": before.get("outside_evidence", {}),
+    }
