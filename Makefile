@@ -21,7 +21,7 @@ run: $(RUN_STAMP) ## Install what is missing, then start the app on 127.0.0.1 (P
 		--server.headless true --server.showEmailPrompt false
 
 test: lint ## Run every check: ruff, mypy, pytest with the browser stories
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(DEV_STAMP) ## Run ruff and mypy alone
 	@$(PY) -m ruff check .

@@ -47,10 +47,10 @@ class Witness(Actor):
 
 def calls() -> Iterator[tuple[str, Callable[..., Any], bool]]:
     """Each public function that is given a database or an actor: name, itself, whether an actor."""
-    for found in pkgutil.iter_modules(records.__path__):
-        if found.ispkg or found.name == "__main__":
+    for found in pkgutil.walk_packages(records.__path__, "records."):
+        if found.ispkg or found.name == "records.__main__" or ".migrations." in found.name:
             continue
-        module = importlib.import_module(f"records.{found.name}")
+        module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("_") or function.__module__ != module.__name__:
                 continue
@@ -58,7 +58,7 @@ def calls() -> Iterator[tuple[str, Callable[..., Any], bool]]:
             if {"session", "connection"} & set(given):  # within a call that has asked
                 continue
             if {"database", "actor"} & set(given):
-                yield f"{found.name}.{name}", function, "actor" in given
+                yield f"{found.name.rpartition('.')[2]}.{name}", function, "actor" in given
 
 
 ALL = list(calls())

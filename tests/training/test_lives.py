@@ -153,12 +153,12 @@ def test_a_job_that_was_killed_everywhere_ends_as_an_undisturbed_one(lived) -> N
     assert killed.codes == [-signal.SIGKILL] * len(JOB_POINTS) + [0], killed.said
     assert whole.history() == killed.history()
     results = [read_result(one.run, 1) for one in (whole, killed)]
-    assert results == [Result(1, "done", version="1.1")] * 2
+    assert results == [Result(1, "done", version="1.0.1")] * 2
     for one in (whole, killed):
         registry = Places(one.run.parent, one.run.parents[1] / "models").registry
-        assert registry.versions() == ("1.0", "1.1")
+        assert registry.versions() == ("1.0", "1.0.1")
         assert registry.active().name == "1.0"  # nothing promotes itself
-    models = [one.run.parent / "models" / "1.1" for one in (whole, killed)]
+    models = [one.run.parent / "models" / "1.0.1" for one in (whole, killed)]
     assert len({(model / WEIGHTS).read_bytes() for model in models}) == 1
     cards = [json.loads((model / CARD).read_text()) for model in models]
     assert cards[0]["numbers"] == cards[1]["numbers"]
