@@ -99,6 +99,26 @@ def append(
     session.flush()
 
 
+def did(
+    database: Database,
+    session: Session,
+    *,
+    actor: Actor,
+    kind: str,
+    object_id: str = "",
+    detail: Detail | None = None,
+) -> None:
+    """Notes what the actor does now, in the transaction that does it."""
+    append(
+        session,
+        at=database.now(),
+        account_id=actor.account_id,
+        kind=kind,
+        object_id=object_id,
+        detail=detail,
+    )
+
+
 def note(
     database: Database,
     *,
@@ -110,14 +130,7 @@ def note(
     """Notes a deed whose other traces lie outside the database, in a transaction of its own."""
     actor.require(CLINICIAN, ADMIN)
     with database.write() as session:
-        append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=kind,
-            object_id=object_id,
-            detail=detail,
-        )
+        did(database, session, actor=actor, kind=kind, object_id=object_id, detail=detail)
 
 
 def looked(database: Database, *, actor: Actor, kind: str, object_id: str) -> None:

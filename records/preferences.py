@@ -35,13 +35,7 @@ def change(database: Database, *, actor: Actor, name: str, value: bool | int) ->
         if chosen(session, name) == value:
             return
         session.merge(PreferenceRow(name=name, value=value))
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="preference changed",
-            detail={name: value},
-        )
+        audit.did(database, session, actor=actor, kind="preference changed", detail={name: value})
 
 
 def chosen(session: Session, name: str) -> Any:

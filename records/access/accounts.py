@@ -117,10 +117,10 @@ def set_roles(
         row = load(session, account_id)
         row.clinician, row.admin = CLINICIAN in wanted, ADMIN in wanted
         _keep_an_admin(session)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="account roles changed",
             object_id=row.id,
             detail=_as_detail(row),
@@ -135,10 +135,10 @@ def set_disabled(database: Database, *, actor: Actor, account_id: str, disabled:
         row = load(session, account_id)
         row.disabled = disabled
         _keep_an_admin(session)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="account disabled" if disabled else "account enabled",
             object_id=row.id,
         )

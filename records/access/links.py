@@ -51,13 +51,7 @@ def for_account(database: Database, *, actor: Actor, account_id: str) -> str:
     actor.require(ADMIN)
     with database.write() as session:
         load(session, account_id)
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="one-time link made",
-            object_id=account_id,
-        )
+        audit.did(database, session, actor=actor, kind="one-time link made", object_id=account_id)
         return _make(session, account_id, database.now())
 
 

@@ -125,10 +125,10 @@ def attach(
     )
     session.add(row)
     session.flush()
-    audit.append(
+    audit.did(
+        database,
         session,
-        at=database.now(),
-        account_id=actor.account_id,
+        actor=actor,
         kind="assessment saved",
         object_id=row.id,
         detail={"lesion": lesion.id, "model": result.model_sha256, "photos": len(photos)},

@@ -95,10 +95,10 @@ def confirm(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="diagnosis corrected" if before else "diagnosis confirmed",
             object_id=lesion_id,
             detail={"confirmation": row.id},

@@ -70,13 +70,7 @@ def delete(database: Database, *, actor: Actor, kind: str, object_id: str) -> De
         )
         session.add(made)
         session.flush()
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=f"{kind} deleted",
-            object_id=object_id,
-        )
+        audit.did(database, session, actor=actor, kind=f"{kind} deleted", object_id=object_id)
         return _value(made)
 
 
@@ -99,10 +93,10 @@ def undo(database: Database, *, actor: Actor, deletion_id: str) -> Deletion:
         if isinstance(row, PatientRow):
             put_terms(session, row)
         session.delete(made)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind=f"{made.kind} brought back",
             object_id=made.object_id,
         )

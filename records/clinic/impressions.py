@@ -63,13 +63,7 @@ def record(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="impression recorded",
-            object_id=row.id,
-        )
+        audit.did(database, session, actor=actor, kind="impression recorded", object_id=row.id)
         return read_impression(row)
 
 

@@ -94,10 +94,10 @@ def add(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="lesion added",
             object_id=row.id,
             detail={"patient": patient_id},
@@ -121,13 +121,7 @@ def change(
         for name, value in asdict(checked).items():
             setattr(row, name, value)
         row.edition += 1
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="lesion changed",
-            object_id=row.id,
-        )
+        audit.did(database, session, actor=actor, kind="lesion changed", object_id=row.id)
         return read_lesion(row)
 
 

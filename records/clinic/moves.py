@@ -46,10 +46,10 @@ def move_lesion(database: Database, *, actor: Actor, lesion_id: str, patient_id:
             )
         lesion.patient_id = patient_id
         lesion.edition += 1
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="lesion moved",
             object_id=lesion_id,
             detail={"from": origin, "to": patient_id},
@@ -76,10 +76,10 @@ def move_photo(database: Database, *, actor: Actor, photo_id: str, lesion_id: st
         visit = visits.ensure(database, session, actor=actor, lesion_id=lesion_id, fields=fields)
         photo.position = next_position(session, lesion_id)
         photo.lesion_id, photo.visit_id = lesion_id, visit.id
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="photo moved",
             object_id=photo_id,
             detail={"from": origin, "to": lesion_id},

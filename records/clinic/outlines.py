@@ -80,10 +80,10 @@ def draw(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="outline drawn" if checked else "outline withdrawn",
             object_id=photo_id,
             detail={"outline": row.id},

@@ -106,10 +106,10 @@ def add(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="overview added",
             object_id=row.id,
             detail={"patient": patient_id, "although known": although_known},

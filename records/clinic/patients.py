@@ -67,13 +67,7 @@ def add(database: Database, *, actor: Actor, fields: PatientFields, save_key: st
         session.flush()
         put_terms(session, row)
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="patient added",
-            object_id=row.id,
-        )
+        audit.did(database, session, actor=actor, kind="patient added", object_id=row.id)
         return _patient(row)
 
 
@@ -97,13 +91,7 @@ def change(
         row.clinic_key = key(checked.clinic_id)
         row.edition += 1
         put_terms(session, row)
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="patient changed",
-            object_id=row.id,
-        )
+        audit.did(database, session, actor=actor, kind="patient changed", object_id=row.id)
         return _patient(row)
 
 

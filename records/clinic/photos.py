@@ -130,10 +130,10 @@ def attach(
     )
     session.add(row)
     session.flush()
-    audit.append(
+    audit.did(
+        database,
         session,
-        at=database.now(),
-        account_id=actor.account_id,
+        actor=actor,
         kind="photo added",
         object_id=row.id,
         detail={"lesion": visit.lesion_id, "although known": although_known},

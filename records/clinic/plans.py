@@ -89,10 +89,10 @@ def make(
         session.add(row)
         session.flush()
         receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="plan made",
             object_id=lesion_id,
             detail={"action": checked.action},
@@ -122,10 +122,10 @@ def done(database: Database, *, actor: Actor, plan_id: str, done_on: datetime.da
         if row.action == "excise":
             lesion.excised_on = done_on
             lesion.edition += 1
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="plan done",
             object_id=lesion.id,
             detail={"action": row.action},

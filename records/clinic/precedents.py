@@ -83,14 +83,7 @@ def read(database: Database, store: Store, *, actor: Actor, photo: CasePhoto) ->
 def note(database: Database, *, actor: Actor, count: int) -> None:
     """Notes that the network went over so many cases."""
     actor.require(CLINICIAN)
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="cases indexed",
-            detail={"lesions": count},
-        )
+    audit.note(database, actor=actor, kind="cases indexed", detail={"lesions": count})
 
 
 def _living(wanted: "Select[*tuple[Any, ...]]") -> "Select[*tuple[Any, ...]]":

@@ -57,13 +57,7 @@ def change(
         for name, value in asdict(checked).items():
             setattr(row, name, value)
         row.edition += 1
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="visit changed",
-            object_id=row.id,
-        )
+        audit.did(database, session, actor=actor, kind="visit changed", object_id=row.id)
         return read_visit(row)
 
 
@@ -94,10 +88,10 @@ def ensure(
     )
     session.add(row)
     session.flush()
-    audit.append(
+    audit.did(
+        database,
         session,
-        at=database.now(),
-        account_id=actor.account_id,
+        actor=actor,
         kind="visit added",
         object_id=row.id,
         detail={"lesion": lesion_id},

@@ -181,12 +181,7 @@ def _end(database: Database, actor: Actor, backup_id: str, ok: bool, sentence: s
     with database.write() as session:
         row = session.get_one(BackupRow, backup_id)
         row.ok, row.sentence, row.ended_at = ok, sentence, database.now()
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="backup made" if ok else "backup failed",
-        )
+        audit.did(database, session, actor=actor, kind="backup made" if ok else "backup failed")
         return _value(row)
 
 

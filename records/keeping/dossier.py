@@ -95,15 +95,13 @@ def export(
         yield "patient.json", json.dumps(plain(values), indent=2, ensure_ascii=False).encode()
 
     _write(to, files())
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="patient exported",
-            object_id=patient_id,
-            detail={"originals": originals},
-        )
+    audit.note(
+        database,
+        actor=actor,
+        kind="patient exported",
+        object_id=patient_id,
+        detail={"originals": originals},
+    )
     return problems
 
 

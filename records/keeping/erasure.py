@@ -92,10 +92,10 @@ def erase(
         removal.purge(session, "patient", patient_id)
         session.execute(delete(DeletionRow).where(DeletionRow.object_id.in_(ids)))
         session.add(ErasureRow(patient_id=patient_id, at=database.now()))
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="patient erased",
             object_id=patient_id,
             detail={"files": len(files)},

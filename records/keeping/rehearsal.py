@@ -97,14 +97,12 @@ def rehearse(
         except RecordError:
             contents = b""
         missing += hashlib.sha256(contents).hexdigest() != sha256
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="restore rehearsed",
-            detail={"backup": found.name, "missing": missing},
-        )
+    audit.note(
+        database,
+        actor=actor,
+        kind="restore rehearsed",
+        detail={"backup": found.name, "missing": missing},
+    )
     return Rehearsal(found.made_at, found.patients, len(found.files) - missing, missing)
 
 

@@ -102,10 +102,10 @@ def restore(
             restored, missing = _bring_files(database, store, place, progress)
             with database.write() as session:
                 patients = session.scalar(select(func.count()).select_from(PatientRow)) or 0
-                audit.append(
+                audit.did(
+                    database,
                     session,
-                    at=database.now(),
-                    account_id=actor.account_id,
+                    actor=actor,
                     kind=audit.RESTORED,
                     object_id=request,
                     detail={"backup": chosen, "erased again": again, "log before": log_before},

@@ -171,15 +171,9 @@ def _restore(
 
 
 def _note(database: Database, actor: Actor, kind: str, staged: Staged) -> None:
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=kind,
-            object_id=staged.id,
-            detail={"backup": staged.name},
-        )
+    audit.note(
+        database, actor=actor, kind=kind, object_id=staged.id, detail={"backup": staged.name}
+    )
 
 
 def _write(folder: Path, staged: Staged) -> None:

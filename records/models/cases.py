@@ -87,14 +87,12 @@ def confirmed(
                 scars += 1
             else:
                 kept.append(_case(photo, day, lesion, patient, confirmation.code))
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="confirmed lesions taken",
-            detail={"photos": len(kept), "lesions": len({one.lesion_id for one in kept})},
-        )
+    audit.note(
+        database,
+        actor=actor,
+        kind="confirmed lesions taken",
+        detail={"photos": len(kept), "lesions": len({one.lesion_id for one in kept})},
+    )
     said = (
         (len(other), "lesion", "with a diagnosis other than the eight"),
         (len(unproven), "lesion", "called malignant without histopathology"),

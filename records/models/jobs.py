@@ -190,13 +190,7 @@ def let_go(database: Database, *, actor: Actor, data_set: str, remove: Callable[
                     " It can be deleted once that run is finished, cancelled or deleted."
                 )
         remove()
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="data set deleted",
-            object_id=data_set,
-        )
+        audit.did(database, session, actor=actor, kind="data set deleted", object_id=data_set)
 
 
 def everything(database: Database, *, actor: Actor) -> list[Job]:
@@ -257,11 +251,6 @@ def _refuse_another(session: Session, digest: str, *, besides: str = "") -> None
 
 
 def _note(database: Database, session: Session, actor: Actor, kind: str, row: JobRow) -> None:
-    audit.append(
-        session,
-        at=database.now(),
-        account_id=actor.account_id,
-        kind=kind,
-        object_id=row.id,
-        detail={"run": row.number},
+    audit.did(
+        database, session, actor=actor, kind=kind, object_id=row.id, detail={"run": row.number}
     )

@@ -157,15 +157,7 @@ def history(database: Database, *, actor: Actor, limit: int = 100) -> list[Promo
 def note(database: Database, *, actor: Actor, kind: str, version: str, sha256: str) -> None:
     """Writes into the audit log what else was done with a model: imported, exported, deleted."""
     actor.require(ADMIN)
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind=kind,
-            object_id=sha256,
-            detail={"version": version},
-        )
+    audit.note(database, actor=actor, kind=kind, object_id=sha256, detail={"version": version})
 
 
 def _reason(text: str, *, needed: bool = True) -> str:

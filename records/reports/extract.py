@@ -48,13 +48,7 @@ def as_csv(database: Database, *, actor: Actor, lesion_id: str) -> bytes:
 def _page(database: Database, actor: Actor, lesion_id: str, kind: str) -> LesionPage:
     actor.require(CLINICIAN)
     page = series.page(database, actor=actor, lesion_id=lesion_id)
-    with database.write() as session:
-        audit.append(
-            session,
-            at=database.now(),
-            account_id=actor.account_id,
-            kind="lesion exported",
-            object_id=lesion_id,
-            detail={"as": kind},
-        )
+    audit.note(
+        database, actor=actor, kind="lesion exported", object_id=lesion_id, detail={"as": kind}
+    )
     return page

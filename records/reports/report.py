@@ -37,10 +37,10 @@ def make(database: Database, *, actor: Actor, lesion_id: str, sheets: Sheets) ->
     made = Report(pdf, hashlib.sha256(pdf).hexdigest())
     with database.write() as session:
         lookup.lesion(session, lesion_id)
-        audit.append(
+        audit.did(
+            database,
             session,
-            at=database.now(),
-            account_id=actor.account_id,
+            actor=actor,
             kind="report made",
             object_id=lesion_id,
             detail={"sha256": made.sha256},
