@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup, receipts
+from records import audit, editions, lookup, receipts
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
-from records.errors import Conflict, InvalidRecord
+from records.errors import InvalidRecord
 from records.fields import Form
 from records.tables import ConfirmationRow
 
@@ -75,15 +75,12 @@ def confirm(
         made = receipts.earlier(session, actor=actor, key=save_key, content=content)
         if made:
             return _value(session.get_one(ConfirmationRow, made))
-        before = session.scalar(
-            select(ConfirmationRow).where(
-                ConfirmationRow.lesion_id == lesion_id, ConfirmationRow.current
-            )
+        before = editions.supersede(
+            session,
+            ConfirmationRow,
+            among=ConfirmationRow.lesion_id == lesion_id,
+            replaces_id=replaces_id,
         )
-        if (before.id if before else None) != replaces_id:
-            raise Conflict
-        if before:
-            before.current = False
         row = ConfirmationRow(
             lesion_id=lesion_id,
             **asdict(checked),

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup, receipts
+from records import audit, editions, lookup, receipts
 from records.access.actors import CLINICIAN, Actor
 from records.clinic import patients
 from records.clinic.confirmations import Confirmation, current_confirmations
 from records.clinic.patients import Patient
 from records.clinic.plans import Plan, current_plans
 from records.database import Database
-from records.errors import Conflict
 from records.fields import Form
 from records.tables import LesionRow, PhotoRow, VisitRow
 
@@ -116,11 +115,8 @@ def change(
         checked = _checked(database, fields, born)
         if read_lesion(row).fields == checked:
             return read_lesion(row)
-        if row.edition != edition:
-            raise Conflict
-        for name, value in asdict(checked).items():
-            setattr(row, name, value)
-        row.edition += 1
+        editions.expect(row, edition)
+        editions.revise(row, checked)
         audit.did(database, session, actor=actor, kind="lesion changed", object_id=row.id)
         return read_lesion(row)
 

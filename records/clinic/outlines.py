@@ -12,10 +12,10 @@ from sqlalchemy import delete as remove
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from records import audit, lookup, receipts
+from records import audit, editions, lookup, receipts
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
-from records.errors import Conflict, InvalidRecord
+from records.errors import InvalidRecord
 from records.tables import OutlineRow, PhotoRow
 
 MOST_POINTS = 400
@@ -62,13 +62,9 @@ def draw(
         made = receipts.earlier(session, actor=actor, key=save_key, content=content)
         if made:
             return _value(session.get_one(OutlineRow, made))
-        before = session.scalar(
-            select(OutlineRow).where(OutlineRow.photo_id == photo_id, OutlineRow.current)
+        editions.supersede(
+            session, OutlineRow, among=OutlineRow.photo_id == photo_id, replaces_id=replaces_id
         )
-        if (before.id if before else None) != replaces_id:
-            raise Conflict
-        if before:
-            before.current = False
         row = OutlineRow(
             photo_id=photo_id,
             points=checked,

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup, receipts
+from records import audit, editions, lookup, receipts
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
 from records.dates import long_date
-from records.errors import Conflict, InvalidRecord
+from records.errors import InvalidRecord
 from records.fields import Form, folded
 from records.tables import LesionRow, PatientRow, RecentRow, TermRow, VisitRow
 
@@ -81,15 +81,12 @@ def change(
         row = lookup.patient(session, patient_id)
         if _patient(row).fields == checked:
             return _patient(row)
-        if row.edition != edition:
-            raise Conflict
+        editions.expect(row, edition)
         _refuse_later_birth(session, patient_id, checked.year_of_birth)
         if key(checked.clinic_id) != row.clinic_key:
             _refuse_taken(session, checked.clinic_id)
-        for name, value in asdict(checked).items():
-            setattr(row, name, value)
+        editions.revise(row, checked)
         row.clinic_key = key(checked.clinic_id)
-        row.edition += 1
         put_terms(session, row)
         audit.did(database, session, actor=actor, kind="patient changed", object_id=row.id)
         return _patient(row)

@@ -6,10 +6,9 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup
+from records import audit, editions, lookup
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
-from records.errors import Conflict
 from records.fields import Form
 from records.tables import VisitRow
 
@@ -52,11 +51,8 @@ def change(
         checked = check(database, session, lesion_id=row.lesion_id, fields=fields)
         if read_visit(row).fields == checked:
             return read_visit(row)
-        if row.edition != edition:
-            raise Conflict
-        for name, value in asdict(checked).items():
-            setattr(row, name, value)
-        row.edition += 1
+        editions.expect(row, edition)
+        editions.revise(row, checked)
         audit.did(database, session, actor=actor, kind="visit changed", object_id=row.id)
         return read_visit(row)
 

@@ -37,19 +37,32 @@ def figure(codes: Sequence[str], matrix: Sequence[Sequence[int]], *, theme: str)
         [f"{names[i]}, ranked as {names[j].lower()}: {percent(share)}" for j, share in enumerate(r)]
         for i, r in enumerate(shares)
     ]
+    return shaded(codes, shares, text=matrix, said=said, darkest=1, theme=theme)
+
+
+def shaded(
+    codes: Sequence[str],
+    depths: Sequence[Sequence[float]],
+    *,
+    text: Sequence[Sequence[object]],
+    said: Sequence[Sequence[str]],
+    darkest: float,
+    theme: str,
+) -> go.Figure:
+    """A matrix (K, K) of cells with a text, shaded from 0 to `darkest`; `said` on hovering."""
     paper, ink = (st.get_option(f"theme.{theme}.{c}Color") for c in ("background", "text"))
     chart = go.Figure(
         go.Heatmap(
             x=list(codes),
             y=list(codes),
-            z=shares,
-            text=matrix,
+            z=depths,
+            text=text,
             texttemplate="%{text}",
             customdata=said,
             hovertemplate="%{customdata}<extra></extra>",
             colorscale=[[0, paper], [1, ink]],
             zmin=0,
-            zmax=1,
+            zmax=darkest,
             showscale=False,
             xgap=1,
             ygap=1,

@@ -70,8 +70,6 @@ def figure(codes: Sequence[str], matrix: Matrix, *, shares: bool) -> go.Figure:
 
 def difference(codes: Sequence[str], mine: Matrix, others: Matrix) -> go.Figure:
     """Shares of the rows, first minus second, in points: more is dark, fewer is hatched by sign."""
-    theme = st.context.theme.type or "light"
-    paper, ink = (st.get_option(f"theme.{theme}.{c}Color") for c in ("background", "text"))
     points = [
         [100 * (a / (sum(first) or 1) - b / (sum(second) or 1)) for a, b in zip(*rows, strict=True)]
         for rows in zip(mine, others, strict=True)
@@ -89,27 +87,10 @@ def difference(codes: Sequence[str], mine: Matrix, others: Matrix) -> go.Figure:
         ]
         for i, row in enumerate(points)
     ]
-    chart = go.Figure(
-        go.Heatmap(
-            x=list(codes),
-            y=list(codes),
-            z=[[abs(value) for value in row] for row in points],
-            text=written,
-            texttemplate="%{text}",
-            customdata=said,
-            hovertemplate="%{customdata}<extra></extra>",
-            colorscale=[[0, paper], [1, ink]],
-            zmin=0,
-            zmax=40,
-            showscale=False,
-            xgap=1,
-            ygap=1,
-        )
-    )
-    chart.update_xaxes(side="top", fixedrange=True, showgrid=False)
-    chart.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False)
-    chart.update_layout(height=HEIGHT, margin={"l": 0, "r": 0, "t": 24, "b": 0})
-    return chart
+    depths = [[abs(value) for value in row] for row in points]
+    theme = st.context.theme.type or "light"
+    chart = confusion.shaded(codes, depths, text=written, said=said, darkest=40, theme=theme)
+    return chart.update_layout(height=HEIGHT)
 
 
 def _chart(chart: go.Figure, key: str, alt: str) -> Cell | None:
