@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, WebSocketRoute, expect
 
 from skinmodel.drawn import draw_lesion
 from skinmodel.export import long_date
@@ -184,6 +184,34 @@ def test_everything_is_reached_with_the_keyboard(page: Page) -> None:
     assert settled_canvas(page) == photo_alone
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "toggle"
+
+
+def test_a_click_before_the_page_has_caught_up_changes_no_date(page: Page) -> None:
+    late: list[str | bytes] = []  # what the server says while the page does not hear
+    held = [False]
+
+    def hold(browsers: WebSocketRoute) -> None:
+        servers = browsers.connect_to_server()
+        servers.on_message(lambda said: late.append(said) if held[0] else browsers.send(said))
+        lines.append(browsers)
+
+    lines: list[WebSocketRoute] = []
+    page.route_web_socket("**/_stcore/stream", hold)
+    page.reload()
+    try_series(page)
+    page.get_by_role("button", name="Remove photo 3").click()
+    again = page.get_by_role("button", name="Analyse again").last
+    again.wait_for()
+    page.wait_for_selector(READY)
+    held[0] = True
+    page.get_by_role("button", name="All taken today").click()
+    page.wait_for_timeout(1500)  # the server is done, and the page knows nothing of it
+    again.click()
+    page.wait_for_timeout(500)
+    held[0] = False
+    for said in late:
+        lines[-1].send(said)
+    expect(page.locator(".strip button")).to_have_text([long_date(date.today())] * 2)
 
 
 def test_the_answer_starts_at_the_photo(page: Page) -> None:

@@ -96,10 +96,13 @@ def _one(tray: Tray, item: Item, place: int) -> None:
 def _date(item: Item, photo: str) -> None:
     today = datetime.date.today()
     known = item.taken_on if item.taken_on and item.taken_on <= today else None
-    key = f"date-{item.number}-{item.edition}"
+    edition = item.edition
+    key = f"date-{item.number}-{edition}"
 
     def take() -> None:
-        item.taken_on = st.session_state[key]
+        # A click before the browser has caught up tells the old field's value once more.
+        if item.edition == edition:
+            item.taken_on = st.session_state[key]
 
     st.date_input(
         f"{photo.capitalize()}, {long_date(known) or 'no date'}",
@@ -114,10 +117,12 @@ def _date(item: Item, photo: str) -> None:
 
 def _place(tray: Tray, item: Item, place: int) -> None:
     # A key for each place, so that a photo moved by another one's control shows where it is now.
-    key = f"place-{item.number}-{place}-of-{len(tray.items)}"
+    before = tuple(tray.ordered)
+    key = f"place-{item.number}-{place}-of-{len(before)}"
 
     def move() -> None:
-        tray.move(item.number, st.session_state[key])
+        if tuple(tray.ordered) == before:  # as above
+            tray.move(item.number, st.session_state[key])
 
     st.selectbox(
         f"Place of photo {place} in time",
