@@ -29,6 +29,7 @@ from training.learning.space import space_for
 from training.learning.tune import BEST_CONFIG, tune
 from training.measuring import versus
 from training.measuring.candidate import make_candidate
+from training.measuring.compared import CASES, NUMBERS
 from training.measuring.leaveout import LEFT_OUT, leave_out
 from training.measuring.tables import comparison_table, fold_table
 from training.outline import command as outline
@@ -259,15 +260,16 @@ def _download(given: argparse.Namespace) -> int:
 
 def _compare(given: argparse.Namespace) -> int:
     if (given.data / ABOUT).exists():
-        table = DataSet.read(given.data).table()
+        data = DataSet.read(given.data)
+        name, table = data.name, data.table()
     else:
-        table = read_isic(given.data, without_unknown=True).table
+        name, table = given.data.name, read_isic(given.data, without_unknown=True).table
     folder = given.out or given.model
     if not folder.is_dir():
         raise InvalidConfig(f"{folder} is not a folder.")
     with tqdm(file=sys.stderr, delay=0.1) as bar:
         found = versus.compare(
-            given.model, given.other, table, into=folder, progress=show_steps(bar)
+            given.model, given.other, table, into=folder, sets=[name], progress=show_steps(bar)
         )
     data = found.numbers["data"]
     print(
@@ -275,7 +277,7 @@ def _compare(given: argparse.Namespace) -> int:
         f" {data['melanomas']} melanomas."
     )
     print(comparison_table(found.numbers))
-    print(f"Everything is in {folder / versus.NUMBERS} and {folder / versus.CASES}.")
+    print(f"Everything is in {folder / NUMBERS} and {folder / CASES}.")
     return 0
 
 

@@ -11,7 +11,6 @@ import json
 import secrets
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import pandas as pd
 import torch
 
 from skinmodel.weights import InvalidModel
-from training.data.datasets import combined, data_sets
+from training.data.datasets import combined
 from training.data.manifest import COLUMNS, InvalidData, Manifest
 from training.disk import DiskFull
 from training.learning.config import InvalidConfig, TrainingFailed, read_object
@@ -31,19 +30,16 @@ from training.learning.run import MANIFEST, open_table, train
 from training.learning.space import space_for
 from training.learning.tune import RESULT as TUNING
 from training.learning.tune import tune
-from training.runs import process
+from training.runs import beside, process
+from training.runs.beside import COMPARE, Beside
 from training.runs.finish import finish
 from training.runs.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
 from training.runs.request import Places, Request
-from training.terminal import stopping
+from training.terminal import Stop, Stopped, stopping
 
 SPARE = "spare"
 SPARED = 64 << 10  # bytes kept free for the last words of a run that filled the disk
 GO = "go"
-
-
-class Stopped(Exception):
-    """Somebody has asked to stop, where the work knows no other way to end."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,35 +97,38 @@ def attempt(folder: Path, places: Places, number: int) -> Result:
         )
 
 
-def carry_out(folder: Path, places: Places, *, stop: Callable[[], bool]) -> str | None:
+def carry_out(folder: Path, places: Places, *, stop: Stop) -> str | None:
     """The version of the candidate that was registered, "" where none is made; None if stopped."""
-    request = Request.from_dict(read_object(folder / REQUEST))
+    asked = read_object(folder / REQUEST)
+    if asked.get("kind") == COMPARE:
+        return beside.carry_out(Beside.from_dict(asked), folder, places, stop=stop)
+    request = Request.from_dict(asked)
     report = Reporter(folder, parts=request.folds or request.trials, done=_trials(folder))
     report.at("start")
 
     def fetched(done: int, total: int) -> None:
         report.at("weights", done, total)
-        if stop():
-            raise Stopped
+        stop.check()
 
     init = request.init(places, progress=fetched)
     config = request.config(init)
     with joined() as ranks:
-        run = open_table(
-            _manifest(folder, request, places),
-            folder=folder,
-            config=config,
-            cache=places.cache,
-            progress=lambda done, total: report.at("photos", done, total),
-            ranks=ranks,
-        )
+        with stop.at_once():
+            run = open_table(
+                _manifest(folder, request, places),
+                folder=folder,
+                config=config,
+                cache=places.cache,
+                progress=lambda done, total: report.at("photos", done, total),
+                ranks=ranks,
+            )
         log = Watch(run.config, report)
         match request.kind:
             case "fit":
                 begin(run.table, run.folder, init)
                 if not train(run, init=init, log=log, stop=stop, ranks=ranks):
                     return None
-                return finish(run, request, places, init=init, report=report)
+                return finish(run, request, places, init=init, report=report, stop=stop)
             case "cross-validate":
                 found = cross_validate(
                     run, folds=request.folds, init=init, log=log, stop=stop, ranks=ranks
@@ -148,10 +147,7 @@ def _manifest(folder: Path, request: Request, places: Places) -> Manifest:
     if kept.exists():
         table = pd.read_csv(kept, dtype=str, keep_default_na=False)
         return Manifest(table[list(COLUMNS)])
-    there = {one.id: one for one in data_sets(places.data_sets)}
-    if missing := [name for name in request.data if name not in there]:
-        raise InvalidData([f"There is no data set {name} any more." for name in missing])
-    return combined([there[name] for name in request.data])
+    return combined(places.sets(request.data))
 
 
 def _trials(folder: Path) -> int:

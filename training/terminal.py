@@ -9,18 +9,49 @@ from typing import Any
 from tqdm import tqdm
 
 
+class Stopped(BaseException):
+    """Ends work that somebody asked to stop. No Exception: nothing is to take it for a failure."""
+
+
+class Stop:
+    """Whether somebody has asked to stop."""
+
+    def __init__(self) -> None:
+        self._asked = self._now = False
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def ask(self, *_: object) -> None:
+        """Somebody asks; as a handler of signals."""
+        self._asked = True
+        if self._now:
+            raise Stopped
+
+    def check(self) -> None:
+        """Raises Stopped where somebody has asked: what is raised in a handler can get lost."""
+        if self._asked:
+            raise Stopped
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """For work that is done anew rather than gone on with: asked to stop, it raises Stopped."""
+        self.check()
+        self._now = True
+        try:
+            yield
+        finally:
+            self._now = False
+
+
 @contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """Tells whether Ctrl-C or SIGTERM has asked to stop, which inside ends nothing by itself."""
-    asked = False
-
-    def ask(*_: object) -> None:
-        nonlocal asked
-        asked = True
-
-    before = [(number, signal.signal(number, ask)) for number in (signal.SIGTERM, signal.SIGINT)]
+def stopping() -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM ask to stop, which ends nothing by itself but what runs `at_once`."""
+    stop = Stop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [(number, signal.signal(number, stop.ask)) for number in signals]
     try:
-        yield lambda: asked
+        yield stop
     finally:
         for number, handler in before:
             signal.signal(number, handler)

@@ -1,7 +1,6 @@
 """Models: which there are, how a candidate does beside another, and which one is used."""
 
 import datetime
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,32 +11,25 @@ from pages.components.frame import guard, serving
 from pages.components.frame.words import DASH, markdown
 from pages.components.learning import livecurves, runs
 from pages.components.model import (
-    beside,
     card,
-    cellphotos,
     inuse,
-    matrices,
     measures,
     promoting,
     shipping,
+    sidebyside,
     studies,
     wholecard,
 )
-from pages.components.model.card import interval
+from pages.components.model.card import interval, read_card
 from records.access import accounts
 from records.access.actors import ADMIN, Actor
 from records.models import jobs, promotions
 from records.models.jobs import Job
 from records.models.promotions import DONE, OVERRIDE, PROMOTED, ROLLED_BACK, Promotion
-from skinmodel.bundle import CARD
 from skinmodel.export import long_date
 from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
-from training.data.manifest import InvalidData
-from training.measuring import versus
-from training.measuring.versus import CANDIDATE, KINDS, OTHER, Comparison
 
-KIND_NAMES = {"single_photos": "Single photos", "series": "Lesions, all their photos"}
 CARD_TAB, LEARNED, STUDIES = "Model card", "How it learned", "Folds and searches"
 DEEDS = {PROMOTED: "Promoted", ROLLED_BACK: "Rolled back", OVERRIDE: "Promoted by override"}
 
@@ -64,12 +56,14 @@ def page(actor: Actor) -> None:
     inuse.draw(actor, choice.folder, past)
     if len(models.versions()) > 1:
         st.header("Side by side", anchor=False)
-        candidate, other = choose(models, choice.folder)
+        candidate, other = sidebyside.choose(models, choice.folder)
         waiting = promoting.requests(past)
         for request in waiting:
             if request.after.version != candidate.name:
                 promoting.decide(request, names)
-        look(candidate, other, active=choice.folder, names=names, waiting=waiting)
+        sidebyside.look(
+            candidate, other, active=choice.folder, names=names, waiting=waiting, found=found
+        )
     else:
         st.write("There is no other model yet. Train one on this clinic's data, or import one.")
         if st.button("Go to the training", type="primary"):
@@ -105,55 +99,6 @@ def versions(models: Registry, active: Path, past: list[Promotion]) -> None:
     )
 
 
-def choose(models: Registry, active: Path) -> tuple[Path, Path]:
-    """The model to look at, and the one beside it."""
-    there = list(reversed(models.versions()))
-    # The newest that might be promoted; where none is newer, the one in use.
-    newest = there[0] if models.is_own(there[0]) else active.name
-    with st.container(horizontal=True):
-        first = st.selectbox("Model", there, index=there.index(newest), key="model", width=200)
-        rest = [name for name in there if name != first]
-        start = rest.index(active.name) if active.name in rest else 0
-        second = st.selectbox("Beside", rest, index=start, key=f"beside-{first}", width=200)
-    return models.folder(first), models.folder(second)
-
-
-def look(
-    candidate: Path,
-    other: Path,
-    *,
-    active: Path,
-    names: dict[str, str],
-    waiting: list[Promotion],
-) -> None:
-    """One model beside another, what can be done with it, and its card."""
-    found, why = comparison(candidate, other)
-    if found:
-        data = found.numbers["data"]
-        st.subheader(f"Model {candidate.name} beside model {other.name}", anchor=False)
-        st.write(
-            f"On the same {data['lesions']:,} test lesions ({data['photos']:,} photos,"
-            f" {data['melanomas']:,} melanomas), which neither has met."
-        )
-    else:
-        st.subheader(f"Model {candidate.name}", anchor=False)
-        st.write(markdown(why))
-    if found:
-        sides = [
-            (f"Model {found.numbers['models'][side]['version']}", found.numbers["models"][side])
-            for side in (CANDIDATE, OTHER)
-        ]
-        card.part(beside.decisions, found.numbers, sides)
-    else:
-        card.part(
-            beside.cards, read_card(candidate), read_card(other), (candidate.name, other.name)
-        )
-    if candidate != active:
-        promoting.offer(candidate, names, waiting)
-    if found:
-        card.part(in_detail, found, sides, candidate, other)
-
-
 def more(folder: Path, active: Path, found: list[Job], sets: dict[str, str]) -> None:
     """A model as a file, its card, how it learned, and what runs that make no model have found."""
     values = read_card(folder)
@@ -174,50 +119,6 @@ def more(folder: Path, active: Path, found: list[Job], sets: dict[str, str]) -> 
         with tab:
             made_by = next((job for job in found if job.version == folder.name), None)
             studies.draw(others, sets, folder.name, made_by)
-
-
-def in_detail(found: Comparison, sides: beside.Sides, candidate: Path, other: Path) -> None:
-    """Matrices, photos of a cell, figures, curves and subgroups."""
-    kind = st.segmented_control(
-        "Measured on", KINDS, default=KINDS[1], required=True, format_func=KIND_NAMES.__getitem__,
-        key="kind",
-    )  # fmt: skip
-    codes = list(found.numbers["classes"])
-    key = f"{candidate.name}-{other.name}-{kind}"
-    clicked = matrices.draw(
-        codes,
-        {
-            side: (name, figures[kind]["confusion"])
-            for side, (name, figures) in zip((CANDIDATE, OTHER), sides, strict=True)
-        },
-        key=key,
-    )
-    if clicked:
-        side, cell = clicked
-        folder = candidate if side == CANDIDATE else other
-        rows = found.cases[found.cases["kind"] == kind]
-        cellphotos.draw(rows, side, cell, folder, key=f"{side}-{key}")
-    figures, plots, groups = st.tabs(["Figures", "Curves", "Subgroups"])
-    with figures:
-        card.part(beside.scores, found.numbers, sides, kind)
-        card.part(beside.diagnoses, sides, kind)
-        card.part(beside.several, sides)
-    with plots:
-        card.part(beside.curves, sides, kind)
-    with groups:
-        card.part(beside.subgroups, sides)
-
-
-def comparison(candidate: Path, other: Path) -> tuple[Comparison | None, str]:
-    """What was measured of two models together; else why there is nothing."""
-    try:
-        found = versus.read(candidate)
-    except InvalidData as error:
-        return None, str(error)
-    mine, theirs = promoting.named(candidate), promoting.named(other)
-    if found and found.of(mine.sha256, theirs.sha256):
-        return found, ""
-    return None, f"It was not measured beside model {other.name} on the same lesions."
 
 
 def changes(past: list[Promotion], names: dict[str, str]) -> None:
@@ -243,15 +144,6 @@ def _day(one: Promotion) -> str:
 def _people(one: Promotion, names: dict[str, str]) -> str:
     people = dict.fromkeys((one.asked_by, one.decided_by))
     return ", approved by ".join(names.get(who, who) for who in people)
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """A model's card as it is; empty where it cannot be read."""
-    try:
-        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _made(values: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from records.dates import long_date
 from records.errors import NotFound, RecordError
 from records.tables import new_id
 
-KINDS = ("fit", "cross-validate", "tune")
+KINDS = ("fit", "cross-validate", "tune", "compare")
 WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"
 CANCELLED, FAILED, DONE = "cancelled", "failed", "done"
 UNFINISHED = (WAITING, RUNNING, INTERRUPTED)
@@ -97,15 +97,23 @@ class NotNow(RecordError):
     """The run is not in a state in which this can be done."""
 
 
-def ask(database: Database, *, actor: Actor, kind: str, request: Mapping[str, Any]) -> Job:
+def ask(
+    database: Database,
+    *,
+    actor: Actor,
+    kind: str,
+    request: Mapping[str, Any],
+    same: Mapping[str, Any] | None = None,
+) -> Job:
     """A new run that waits for a worker; `request` holds all that decides it, as plain values.
 
-    AskedAlready if the same one is unfinished. Admins only.
+    AskedAlready if the same one is unfinished: one with an equal `same`, by default the request.
+    Admins only.
     """
     actor.require(ADMIN)
     if kind not in KINDS:
         raise ValueError(f"There is no kind of run {kind!r}.")
-    digest = digest_of(kind, request)
+    digest = digest_of(kind, request if same is None else same)
     with database.write() as session:
         _refuse_another(session, digest)
         now = database.now()

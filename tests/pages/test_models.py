@@ -1,5 +1,6 @@
 """The administrators' Models page: nothing gets past the gate, and every change is kept."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,17 +16,20 @@ from pages.components.model import studies
 from records import audit
 from records.access.actors import ADMIN, CONSOLE
 from records.database import Database
-from records.models import jobs, promotions
+from records.models import jobs, leases, promotions
 from skinmodel.parcel import pack
 from skinmodel.registry import Registry
 from tests.pages.test_admin import press
 from tests.signing import somebody
 from tests.training.conftest import write_isic
 from tests.training.test_versus import fake, save
+from training.data.datasets import write_data_set
 from training.data.manifest import read_isic
 from training.learning.crossvalidate import KINDS, METRICS
+from training.measuring import compared
+from training.measuring.compared import CASES, NUMBERS
 from training.measuring.paired import Pairs
-from training.measuring.versus import CASES, NUMBERS, compare
+from training.measuring.versus import compare
 
 PAGE = Path(__file__).parents[2] / "pages" / "admin" / "models.py"
 
@@ -70,7 +74,7 @@ def dialog(call: str) -> AppTest:
     """A dialog by itself; AppTest would close it at every click."""
     script = f"""
 from pages.components.frame import serving
-from pages.components.model import promoting, shipping
+from pages.components.model import comparing, promoting, shipping
 models = serving.registry()
 {call}
 """
@@ -168,6 +172,46 @@ def test_both_models_stand_beside_each_other(
     heads = {head for table in page.table for head in table.value.columns}
     assert {"Difference", "McNemar's p", "Model 1.1", "Model 1.0", "Accuracy, Model 1.1"} <= heads
     assert (models.own / "1.1" / CASES).exists() and (models.own / "1.1" / NUMBERS).exists()
+
+
+def test_any_two_models_are_compared_at_a_wish_and_two_wishes_are_one(
+    models: Registry, sign_in_as: Callable[[str], None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "datasets" / "toys"
+    folder.mkdir(parents=True)
+    table = read_isic(write_isic(tmp_path / "isic").folder).table
+    write_data_set(folder, table, name="Toys", kind="folder", created_on=datetime.date(2025, 3, 12))
+    page = open_page()
+    assert "Compare them …" in [button.label for button in page.button]
+    wish = "comparing.ask(models.folder('1.1'), models.folder('1.0'), ['toys'])"
+    page = dialog(wish)
+    assert "16 lesions** that neither has met, with" in says(page) and "2 melanomas." in says(page)
+    assert "The card of model 1.1 does not say which lesions it met" in says(page)
+    press(page, "Compare")
+    sign_in_as("Bert")
+    page = press(dialog(wish), "Compare")
+    assert "This is run 1, which anna asked for on" in says(page)
+    (job,) = jobs.everything(serving.database(), actor=CONSOLE)
+    assert (job.request["version"], job.request["other"]) == ("1.1", "1.0")
+    page = open_page()
+    labels = [button.label for button in page.button]
+    assert "Compare them …" not in labels and "Cancel" in labels
+    assert "Waiting for the worker" in str(page.get("progress")[0].proto)
+    lease = leases.claim(serving.database(), job_id=job.id, node="here")
+    assert lease
+    sentence = "There is no data set toys any more."
+    leases.end(serving.database(), lease, state=jobs.FAILED, reason=sentence)
+    page = page.run()
+    assert sentence in says(page) and "Compare them …" in [b.label for b in page.button]
+    made = compared.pair("1.1", "1.0")
+    (tmp_path / "comparisons" / made / "later").mkdir(parents=True)
+    fake(
+        models.own / "1.1", models.folder("1.0"), Pairs(120, 2, 1),
+        tmp_path / "comparisons" / made / "later",
+    )  # fmt: skip
+    page = page.run()
+    assert "Measured on 12 Mar 2025" in says(page) and "nothing speaks against it" in says(page)
+    assert "Compare again …" in [button.label for button in page.button]
 
 
 def test_a_model_can_be_taken_in_and_deleted(

@@ -4,7 +4,9 @@ import datetime
 import errno
 import hashlib
 import io
+import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,16 @@ from tests.tiny import save_tiny_model
 from tests.training.conftest import Layout
 from tests.training.test_download import Handler, Server
 from tests.training.test_download import server as server
+from tests.training.test_versus import save
 from training import jobs
 from training.data import imagenet
 from training.data.datasets import data_sets, write_data_set
 from training.data.manifest import read_isic
 from training.data.splits import split_of
 from training.disk import disk_full_named
+from training.measuring import compared
 from training.runs import process
+from training.runs.beside import Beside
 from training.runs.estimate import Estimate, estimate
 from training.runs.folder import (
     LOCK,
@@ -104,6 +109,58 @@ def test_a_run_goes_on_with_the_photos_it_began_with(places: Places, isic: Layou
     (folder / "history.jsonl").unlink()
     assert jobs.attempt(folder, places, 2).state == "done"
     assert (folder / "manifest.csv").read_text() == before
+
+
+def test_asked_to_stop_a_run_ends_at_once_where_it_measures(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photos are read, a candidate is measured and compared for minutes without a checkpoint."""
+    folder = places.run("a-run")
+    request = Request("fit", ("toys",), version="1.0", settings={**HEAD, "epochs": 1})
+    write_request(folder, request.to_dict())
+    for place in (
+        "training.learning.run.read_photo",
+        "training.measuring.candidate.score_cases",
+        "training.measuring.versus.score",
+    ):
+        after: list[str] = []
+
+        def asked(*_: object, after: list[str] = after, **__: object) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            after.append("went on")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(place, asked)
+            assert jobs.attempt(folder, places, 1) == Result(1, "stopped"), place
+        assert not after
+    assert len(read_history(folder)) == 1
+    assert jobs.attempt(folder, places, 2) == Result(2, "done", version="1.0.1")
+
+
+def test_two_models_are_compared_because_somebody_asks(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = places.registry.folder(places.registry.register(save(tmp_path / "far" / "1.1", 1)))
+    active, folder = places.registry.active(), places.run("a-comparison")
+    assert compared.find(candidate, active, places.comparisons) is None
+    write_request(folder, Beside(("gone",), "1.1", "1.0").to_dict())
+    assert jobs.attempt(folder, places, 1).reason == "There is no data set gone any more."
+    write_request(folder, Beside(("toys",), "1.1", "1.0").to_dict())
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "at", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        assert jobs.attempt(folder, places, 2) == Result(2, "stopped")
+    told: list[tuple[str, float, float]] = []
+    monkeypatch.setattr(Reporter, "at", lambda _, *now: told.append((*now, 0, 0)[:3]))
+    assert jobs.attempt(folder, places, 3) == Result(3, "done")
+    stages = list(dict.fromkeys(stage for stage, *_ in told))
+    assert stages == ["start", "compare", "intervals"]
+    course = [(done, total) for stage, done, total in told if stage == "compare"]
+    assert course == sorted(course) and course[-1][0] == course[-1][1]
+    found = compared.find(candidate, active, places.comparisons)
+    assert found and found.numbers["data"]["sets"] == ["Toys"]
+    assert found.numbers["data"]["photos"] == course[-1][1] // 2
+    monkeypatch.setattr("training.runs.beside.compare", None)  # killed before it could say so
+    assert jobs.attempt(folder, places, 4) == Result(4, "done")
 
 
 def test_a_run_without_its_data_or_its_start_says_so(places: Places) -> None:

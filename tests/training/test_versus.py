@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -20,10 +21,10 @@ from training.__main__ import main
 from training.data.manifest import InvalidData, read_isic
 from training.data.seen import fingerprints
 from training.data.splits import assign
-from training.measuring import versus
+from training.measuring import compared, versus
+from training.measuring.compared import CANDIDATE, CASES, KINDS, NUMBERS, OTHER
 from training.measuring.paired import Pairs
-from training.measuring.promotion import judge
-from training.measuring.versus import CANDIDATE, CASES, NUMBERS, OTHER
+from training.measuring.promotion import Verdict, judge
 
 CALIBRATED = Calibration(
     sets=SetRule(coverage=0.9, thresholds=(0.1,) * 8),
@@ -53,6 +54,11 @@ def _unknown() -> Unknown:
     return fit_unknown(*seen, np.arange(60) % 8, held_out=seen, lesions=np.arange(60))
 
 
+def judged(candidate: Path, other: Path) -> Verdict:
+    """The verdict, with the comparisons that were asked for beside the models."""
+    return judge(candidate, other, candidate.parent / "kept")
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.measuring.evaluate.RESAMPLES", 20)
@@ -65,14 +71,14 @@ def test_two_models_are_measured_on_lesions_that_neither_has_met(
     met = table[table["split"] != "calibration"]  # the other has not met these, the candidate has
     candidate = save(tmp_path / "1.1", 1, seen_lesions=fingerprints(table))
     other = save(tmp_path / "1.0", 2, seen_lesions=fingerprints(met))
-    assert versus.read(candidate) is None
+    assert compared.read(candidate) is None
     asked = ["compare", "--model", str(candidate), "--with", str(other)]
     assert main([*asked, "--data", str(isic.folder)]) == 0
     said = capsys.readouterr().out
     assert "of 16 lesions that neither model has met, 2 melanomas" in said
     assert "model 1.1  model 1.0" in said and "balanced accuracy" in said
 
-    found = versus.read(candidate)
+    found = compared.read(candidate)
     assert found is not None
     assert found.of(load_model(candidate).sha256, load_model(other).sha256)
     tested = table[table["split"] == "test"]
@@ -82,7 +88,7 @@ def test_two_models_are_measured_on_lesions_that_neither_has_met(
     for side, folder in ((CANDIDATE, candidate), (OTHER, other)):
         numbers = found.numbers["models"][side]
         assert numbers["version"] == folder.name
-        for kind in versus.KINDS:
+        for kind in KINDS:
             mine = rows[rows["kind"] == kind]
             for i, truth in enumerate(found.numbers["classes"]):
                 ranked = mine.loc[mine["diagnosis"] == truth, f"first_{side}"]
@@ -95,10 +101,36 @@ def test_two_models_are_measured_on_lesions_that_neither_has_met(
     lost = ~series[f"above_{CANDIDATE}"] & series[f"above_{OTHER}"] & (series["diagnosis"] == "MEL")
     assert found.numbers["paired"]["melanoma_sensitivity"]["only_other"] == lost.sum()
 
-    verdict = judge(candidate, other)
+    verdict = judged(candidate, other)
     assert verdict.faults == () and not verdict.passed
     assert verdict.doubts == ("Too few melanomas to judge (2); 100 are needed.",)
-    assert "was compared with model 1.0" in judge(candidate, save(tmp_path / "2.0", 3)).doubts[0]
+    assert "was compared with model 1.0" in judged(candidate, save(tmp_path / "2.0", 3)).doubts[0]
+
+
+def test_the_newest_comparison_of_these_two_models_counts(tmp_path: Path) -> None:
+    candidate, other = save(tmp_path / "1.1", 1), save(tmp_path / "1.0")
+    fake(candidate, save(tmp_path / "0.9", 2), Pairs(500, 0, 0))  # as its run left it
+    assert (
+        "compared with model 0.9, not with model 1.0 as it is" in judged(candidate, other).doubts[0]
+    )
+    kept = tmp_path / "kept" / compared.pair("1.1", "1.0")
+    for melanomas, doubts in ((99, 1), (200, 0)):
+        made = tmp_path / "run" / f"job-{melanomas}"
+        made.mkdir(parents=True)
+        fake(candidate, other, Pairs(melanomas, 0, 0), made)
+        kept.mkdir(parents=True, exist_ok=True)
+        compared.keep(made, kept)
+        assert len(judged(candidate, other).doubts) == doubts
+    assert [one.name for one in kept.iterdir()] == ["job-200"]
+    assert judged(other, candidate).doubts == ("Model 1.0 was not compared with model 1.1.",)
+    compared.forget("1.0", tmp_path / "kept")
+    assert not kept.exists()
+
+
+def test_models_of_two_kinds_are_not_compared(tmp_path: Path) -> None:
+    cards = {"config": {"task": "binary"}}, {"config": {}}
+    with pytest.raises(InvalidData, match="malignant and benign only"):
+        versus.unmet(pd.DataFrame(), *cards)
 
 
 def test_models_that_have_met_everything_are_not_compared(isic: Any, tmp_path: Path) -> None:
@@ -107,15 +139,15 @@ def test_models_that_have_met_everything_are_not_compared(isic: Any, tmp_path: P
     candidate = save(tmp_path / "1.1", 1, seen_lesions=everything)
     with pytest.raises(InvalidData, match="no lesion that neither"):
         versus.compare(candidate, save(tmp_path / "1.0"), table)
-    assert versus.read(candidate) is None
+    assert compared.read(candidate) is None
 
 
 def test_a_broken_comparison_is_a_doubt(tmp_path: Path) -> None:
     candidate, other = save(tmp_path / "1.1", 1), save(tmp_path / "1.0")
-    assert judge(candidate, other).doubts == ("Model 1.1 was not compared with model 1.0.",)
+    assert judged(candidate, other).doubts == ("Model 1.1 was not compared with model 1.0.",)
     for text in ("", "{}", "[]", '{"format": 99}'):
         (candidate / NUMBERS).write_text(text)
-        assert "cannot be read" in judge(candidate, other).doubts[0]
+        assert "cannot be read" in judged(candidate, other).doubts[0]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +161,7 @@ def test_what_is_not_calibrated_is_refused(
     tmp_path: Path, lacking: dict[str, None], sentence: str
 ) -> None:
     calibration = Calibration(**{"sets": CALIBRATED.sets, "alert": CALIBRATED.alert} | lacking)
-    verdict = judge(save(tmp_path / "1.1", calibration=calibration), save(tmp_path / "1.0"))
+    verdict = judged(save(tmp_path / "1.1", calibration=calibration), save(tmp_path / "1.0"))
     assert any(sentence in fault for fault in verdict.faults)
 
 
@@ -137,32 +169,34 @@ def test_an_alert_line_that_flags_everything_is_a_doubt(tmp_path: Path) -> None:
     other = save(tmp_path / "1.0")
     line = AlertLine(sensitivity=0.95, threshold=0.0)
     calibration = Calibration(sets=CALIBRATED.sets, alert=line)
-    verdict = judge(save(tmp_path / "1.1", calibration=calibration), other)
+    verdict = judged(save(tmp_path / "1.1", calibration=calibration), other)
     assert any("alert line flags every lesion" in doubt for doubt in verdict.doubts)
-    assert not any("flags every" in doubt for doubt in judge(save(tmp_path / "1.2"), other).doubts)
+    assert not any("flags every" in doubt for doubt in judged(save(tmp_path / "1.2"), other).doubts)
 
 
 def test_damage_and_a_single_diagnosis_are_faults(tmp_path: Path) -> None:
     other = save(tmp_path / "1.0")
     one = save(tmp_path / "1.1", numbers={"single_photos": {"confusion": [[0, 3], [0, 2]]}})
-    assert judge(one, other).faults == (
+    assert judged(one, other).faults == (
         "The model ranked the same diagnosis first for every test photo.",
     )
     changed = save(tmp_path / "1.2")
     card = json.loads((changed / "card.json").read_text())
     card["preparation"]["mean"] = [0.5, 0.5, 0.5]
     (changed / "card.json").write_text(json.dumps(card))
-    assert "prepares photos in another way" in judge(changed, other).faults[0]
+    assert "prepares photos in another way" in judged(changed, other).faults[0]
     (changed / "weights.safetensors").write_bytes(b"\x80\x04pickle")
-    assert judge(changed, other).faults == (
+    assert judged(changed, other).faults == (
         "The model's weights.safetensors file is not a safe model.",
     )
 
 
-def fake(folder: Path, other: Path, pairs: Pairs) -> None:
+def fake(folder: Path, other: Path, pairs: Pairs, into: Path | None = None) -> None:
     """A comparison in which so many melanomas were found by one model only."""
+    place = into or folder
     numbers = {
-        "format": versus.FORMAT,
+        "format": compared.FORMAT,
+        "made_on": "2025-03-12",
         "models": {
             side: {"version": one.name, "sha256": load_model(one).sha256}
             for side, one in ((CANDIDATE, folder), (OTHER, other))
@@ -172,8 +206,8 @@ def fake(folder: Path, other: Path, pairs: Pairs) -> None:
         "difference": {},
         "paired": {"melanoma_sensitivity": pairs.to_dict(), "specificity": pairs.to_dict()},
     }
-    (folder / NUMBERS).write_text(json.dumps(numbers))
-    (folder / CASES).write_text(",".join([*versus._TEXTS, *versus._VALUES]) + "\n")
+    (place / NUMBERS).write_text(json.dumps(numbers))
+    (place / CASES).write_text(",".join([*compared.TEXTS, *compared.VALUES]) + "\n")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +225,7 @@ def test_the_gate_asks_for_proof_that_melanomas_are_not_lost(
 ) -> None:
     candidate, other = save(tmp_path / "1.1", 1), save(tmp_path / "1.0")
     fake(candidate, other, pairs)
-    verdict = judge(candidate, other)
+    verdict = judged(candidate, other)
     assert verdict.passed == (doubt is None)
     assert all(doubt in sentence for sentence in verdict.doubts) if doubt else not verdict.doubts
     assert verdict.facts[1].startswith("Specificity at the alert line: ")

@@ -4,7 +4,6 @@ Faults can never be passed over: such a model is broken or was never calibrated.
 evidence; two administrators together may pass over them.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from skinmodel import golden
 from skinmodel.bundle import Model, load_model
 from skinmodel.weights import InvalidModel
 from training.data.manifest import InvalidData
-from training.measuring.versus import Comparison, read
+from training.measuring.compared import OTHER, Comparison, find, read
 
 LEAST_MELANOMAS = 100
 MARGIN = 0.05  # of melanoma sensitivity that may at most be lost, at 95 % confidence
@@ -38,8 +37,11 @@ class Verdict:
         return not (self.faults or self.doubts)
 
 
-def judge(candidate: Path, other: Path) -> Verdict:
-    """The verdict on putting a candidate's folder to use in place of another's."""
+def judge(candidate: Path, other: Path, kept: Path) -> Verdict:
+    """The verdict on putting a candidate's folder to use in place of another's.
+
+    `kept` holds the comparisons that were asked for.
+    """
     try:
         model = load_model(candidate)
     except InvalidModel as error:
@@ -49,7 +51,7 @@ def judge(candidate: Path, other: Path) -> Verdict:
         faults.append(sentence)
     if sentence := _one_diagnosis(model.card):
         faults.append(sentence)
-    doubts, facts = _evidence(candidate, model, other)
+    doubts, facts = _evidence(candidate, model, other, kept)
     if model.calibration.alert and model.calibration.alert.threshold <= 0:
         doubts.append(FLAGS_ALL)
     return Verdict(tuple(faults), tuple(doubts), tuple(facts))
@@ -77,21 +79,24 @@ def _one_diagnosis(card: Mapping[str, Any]) -> str:
     return "The model ranked the same diagnosis first for every test photo." if used < 2 else ""
 
 
-def _evidence(candidate: Path, model: Model, other: Path) -> tuple[list[str], list[str]]:
+def _evidence(
+    candidate: Path, model: Model, other: Path, kept: Path
+) -> tuple[list[str], list[str]]:
     """Doubts and facts from the two models' comparison."""
     try:
-        found, beside = read(candidate), _sha256(other)
+        found = find(candidate, other, kept)
+        before = None if found else read(candidate)
     except (InvalidData, InvalidModel) as error:
         return [str(error)], []
-    if found is None:
+    if found:
+        return _weighed(found)
+    if before is None:
         return [f"Model {model.version} was not compared with model {other.name}."], []
-    if not found.of(model.sha256, beside):
-        measured = found.numbers["models"]["other"]["version"]
-        return [
-            f"Model {model.version} was compared with model {measured},"
-            f" not with model {other.name} as it is."
-        ], []
-    return _weighed(found)
+    measured = before.numbers["models"][OTHER]["version"]
+    return [
+        f"Model {model.version} was compared with model {measured},"
+        f" not with model {other.name} as it is."
+    ], []
 
 
 def _weighed(found: Comparison) -> tuple[list[str], list[str]]:
@@ -118,10 +123,3 @@ def points(difference: list[float]) -> str:
     """A difference of shares as "+1.0 points (-2.3 to +4.1)", with real minus signs."""
     middle, low, high = (f"{100 * value:+.1f}".replace("-", MINUS) for value in difference)
     return f"{middle} points ({low} to {high})"
-
-
-def _sha256(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / "card.json").read_text("utf-8"))["weights_sha256"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidModel(f"The card of model {folder.name} cannot be read.") from error

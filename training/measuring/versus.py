@@ -1,13 +1,9 @@
 """Two models on the same lesions, which neither has met: a candidate beside the model in use.
 
-What was measured lies beside the candidate: `comparison.json` holds the figures, `comparison.csv`
-each photo's and each lesion's scores from both, a row each, so that erasing a patient takes the
-rows along.
+What was measured is saved as training.measuring.compared reads it.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +18,7 @@ from skinmodel.unknown import THRESHOLD
 from training.data.manifest import InvalidData
 from training.data.seen import seen
 from training.data.splits import assign
-from training.learning.checkpoint import write_atomically
+from training.measuring.compared import CANDIDATE, FORMAT, KINDS, OTHER, Comparison, write
 from training.measuring.conformal import MELANOMA, alert_scores
 from training.measuring.evaluate import report
 from training.measuring.paired import Pairs, differences, right
@@ -33,30 +29,8 @@ from training.report.evaluation import class_names, decisions
 from training.report.scores import Scores, score
 from training.report.subgroups import subgroups
 
-FORMAT = 1
-NUMBERS, CASES = "comparison.json", "comparison.csv"
-CANDIDATE, OTHER = "candidate", "other"
-KINDS = ("single_photos", "series")
+INTERVALS = "intervals"  # the last step
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """A comparison as it lies on disk.
-
-    `numbers` are plain values; `cases` has a row for each photo and each lesion: kind, image, path,
-    lesion, diagnosis, photos, and for both models `first_…`, `malignancy_…` and `above_…`.
-    """
-
-    numbers: Mapping[str, Any]
-    cases: pd.DataFrame
-
-    def of(self, candidate: str, other: str) -> bool:
-        """Whether it is of the models with these weights (SHA-256)."""
-        models = self.numbers["models"]
-        return bool(
-            models[CANDIDATE]["sha256"] == candidate and models[OTHER]["sha256"] == other
-        )
 
 
 def compare(
@@ -65,58 +39,35 @@ def compare(
     table: pd.DataFrame,
     *,
     into: Path | None = None,
+    sets: Sequence[str] = (),
     progress: Progress = lambda *_: None,
 ) -> Comparison:
     """Measures two models on the lesions of a manifest's table that neither has met, and saves it.
 
-    `into` is where, the candidate's folder if left out. InvalidModel if one cannot be used,
-    InvalidData with a sentence if the two cannot be compared on this data.
+    `into` is where, the candidate's folder if left out; `sets` are the names of the data.
+    InvalidModel if a model cannot be used, InvalidData with a sentence if the two cannot be
+    compared on these data.
     """
     models = load_model(candidate), load_model(other)
-    if models[0].config.task != models[1].config.task:
-        raise InvalidData(["One model knows eight diagnoses, the other malignant and benign only."])
     chosen = unmet(table, models[0].card, models[1].card)
     scores = _scored(models[0], chosen, progress), _scored(models[1], chosen, progress)
-    progress("measuring", 0, 1)
-    numbers = _numbers(models, scores, table)
+    progress(INTERVALS, 0, 1)
+    numbers = _numbers(models, scores, table, sets)
     result = Comparison(numbers, _cases(models, scores))
-    folder = into or candidate
-    # The rows first: figures are never without them.
-    write_atomically(folder / CASES, result.cases.to_csv(index=False))
-    write_atomically(
-        folder / NUMBERS, json.dumps(numbers, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    )
-    progress("measuring", 1, 1)
+    write(into or candidate, result)
+    progress(INTERVALS, 1, 1)
     return result
-
-
-def read(folder: Path) -> Comparison | None:
-    """What `compare` has saved; None if there is nothing, InvalidData if it cannot be read."""
-    if not (folder / NUMBERS).exists():
-        return None
-    try:
-        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
-        cases = pd.read_csv(folder / CASES, dtype={c: str for c in _TEXTS}, keep_default_na=False)
-        lesions, parts = numbers["data"]["lesions"], ("classes", "models", "difference", "paired")
-        if numbers["format"] != FORMAT or missing(cases) or not {*parts} <= numbers.keys():
-            raise ValueError(f"another form, of {lesions} lesions")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidData([f"The comparison of model {folder.name} cannot be read."]) from error
-    return Comparison(numbers, cases)
-
-
-def missing(cases: pd.DataFrame) -> list[str]:
-    """The columns that a comparison's rows lack."""
-    return [name for name in (*_TEXTS, *_VALUES) if name not in cases]
 
 
 def unmet(
     table: pd.DataFrame, candidate: Mapping[str, Any], other: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """The photos of lesions that neither model has met; InvalidData if there are none.
+    """The photos of lesions that neither model has met; InvalidData if two cannot be compared.
 
     Where a card does not say which lesions its model met, only the test side is certain.
     """
+    if _task(candidate) != _task(other):
+        raise InvalidData(["One model knows eight diagnoses, the other malignant and benign only."])
     assigned = assign(table)
     fresh = np.ones(len(assigned), dtype=bool)
     for card in (candidate, other):
@@ -128,9 +79,8 @@ def unmet(
     return chosen
 
 
-_TEXTS = ("kind", "image", "path", "lesion", "diagnosis")
-_SCORES = ("first", "probability", "malignancy", "above")
-_VALUES = ("photos", *(f"{name}_{side}" for name in _SCORES for side in (CANDIDATE, OTHER)))
+def _task(card: Mapping[str, Any]) -> str:
+    return str(card["config"].get("task", "multiclass"))
 
 
 def _scored(model: Model, table: pd.DataFrame, progress: Progress) -> Scores:
@@ -139,7 +89,10 @@ def _scored(model: Model, table: pd.DataFrame, progress: Progress) -> Scores:
 
 
 def _numbers(
-    models: tuple[Model, Model], scores: tuple[Scores, Scores], table: pd.DataFrame
+    models: tuple[Model, Model],
+    scores: tuple[Scores, Scores],
+    table: pd.DataFrame,
+    sets: Sequence[str],
 ) -> dict[str, Any]:
     first = scores[0]
     names = class_names(models[0])
@@ -149,6 +102,7 @@ def _numbers(
         "made_on": datetime.now(UTC).date().isoformat(),
         "classes": list(names),
         "data": {
+            "sets": list(sets),
             "photos": len(first.table),
             "lesions": len(first.rows),
             "melanomas": melanomas,

@@ -13,30 +13,35 @@ from training.data.manifest import InvalidData
 from training.learning.origin import start_card
 from training.runs.request import IMAGENET, MODEL, Places, Request
 from training.learning.run import Run
-from training.measuring.versus import NUMBERS, compare
+from training.measuring.compared import NUMBERS
+from training.measuring.versus import compare
+from training.runs.beside import Steps
+from training.terminal import Stop
 
 MODELS = "models"
 TRIES = 3  # versions, should other machines register candidates at the same moment
 
 
 def finish(
-    run: Run, request: Request, places: Places, *, init: Path | None, report: Reporter
+    run: Run,
+    request: Request,
+    places: Places,
+    *,
+    init: Path | None,
+    report: Reporter,
+    stop: Stop,
 ) -> str:
     """Make the candidate of a trained run, and register it; returns its version.
 
-    The model in use stays the one it is.
+    The model in use stays the one it is. Stopped as soon as somebody asks: measuring begins anew.
     """
     for _ in range(TRIES):
         made = sorted((run.folder / MODELS).glob("[!.]*"))
         folder = made[-1] if made else run.folder / MODELS / places.registry.next_version()
-        if not made:
-            report.at("measure")
-            make_candidate(
-                run, folder, version=folder.name, about=about(request, places, init),
-                command="training run from the browser", init=init,
-                progress=lambda done, total: report.at("measure", done, total),
-            )  # fmt: skip
-        _compare(run, folder, places, report)
+        with stop.at_once():
+            if not made:
+                _measure(run, folder, request, places, init=init, report=report, stop=stop)
+            _compare(run, folder, request, places, report=report, stop=stop)
         report.at("register")
         try:
             version = places.registry.register(folder)
@@ -50,15 +55,47 @@ def finish(
     raise InvalidModel("Other runs took every version that this one asked for. Resume it.")
 
 
-def _compare(run: Run, folder: Path, places: Places, report: Reporter) -> None:
+def _measure(
+    run: Run,
+    folder: Path,
+    request: Request,
+    places: Places,
+    *,
+    init: Path | None,
+    report: Reporter,
+    stop: Stop,
+) -> None:
+    """Make the candidate in a folder of the run."""
+
+    def told(done: int, total: int) -> None:
+        stop.check()
+        report.at("measure", done, total)
+
+    report.at("measure")
+    make_candidate(
+        run,
+        folder,
+        version=folder.name,
+        about=about(request, places, init),
+        command="training run from the browser",
+        init=init,
+        progress=told,
+    )
+
+
+def _compare(
+    run: Run, folder: Path, request: Request, places: Places, *, report: Reporter, stop: Stop
+) -> None:
     """Measure the candidate beside the model in use; what cannot be compared is said in the log."""
     if (folder / NUMBERS).exists():
         return
     report.at("compare")
+    there = {one.id: one.name for one in data_sets(places.data_sets)}
     try:
         compare(
             folder, places.registry.active(), run.table,
-            progress=lambda _, done, total: report.at("compare", done, total),
+            sets=[there.get(one, one) for one in request.data],
+            progress=Steps(report, stop),
         )  # fmt: skip
     except (InvalidData, InvalidModel) as error:
         report.say(f"Not compared with the model in use: {error}")

@@ -36,7 +36,8 @@ class Result:
 class Progress:
     """Where a run is: its stage, and how much of it is done; `seconds_left` are of the stage.
 
-    Stages: start, weights, photos, layout, features, epoch, measure, compare, register. `part` of
+    Stages: start, weights, photos, layout, features, epoch, measure, compare, intervals,
+    register. `part` of
     `parts` is the fold or the trial.
     """
 
@@ -147,7 +148,8 @@ def whereabouts(folder: Path) -> str:
         "photos": "while reading photos",
         "features": "while computing features",
         "measure": "while measuring the candidate",
-        "compare": "while comparing with the model in use",
+        "compare": "while comparing",
+        "intervals": "while computing intervals",
         "register": "while storing the candidate",
     }.get(now.stage, epoch)
 

@@ -1,13 +1,15 @@
 """What a run from the browser is asked for: its kind, its data, its start and its settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from skinmodel.registry import Registry
-from training.learning.config import InvalidConfig, TrainConfig
+from training.data.datasets import DataSet, data_sets
 from training.data.imagenet import Progress, weights_file
+from training.data.manifest import InvalidData
+from training.learning.config import InvalidConfig, TrainConfig
 from training.learning.origin import check_start, settings_for
 
 Kind = Literal["fit", "cross-validate", "tune"]
@@ -26,6 +28,13 @@ class Places:
         """One folder for each data set."""
         return self.data_dir / "datasets"
 
+    def sets(self, ids: Sequence[str]) -> tuple[DataSet, ...]:
+        """The data sets of these ids; InvalidData names those that are gone."""
+        there = {one.id: one for one in data_sets(self.data_sets)}
+        if missing := [name for name in ids if name not in there]:
+            raise InvalidData([f"There is no data set {name} any more." for name in missing])
+        return tuple(there[name] for name in ids)
+
     @property
     def cache(self) -> Path:
         """Decoded photos and features, which several runs share."""
@@ -40,6 +49,11 @@ class Places:
     def registry(self) -> Registry:
         """The models there are."""
         return Registry(self.bundled, self.data_dir / "models")
+
+    @property
+    def comparisons(self) -> Path:
+        """What was measured of two models because somebody asked for it."""
+        return self.data_dir / "comparisons"
 
     def run(self, job_id: str) -> Path:
         """The folder of a run."""

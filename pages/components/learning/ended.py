@@ -9,10 +9,11 @@ from pages.components.frame import guard, serving
 from pages.components.frame.words import markdown
 from pages.components.learning import livecurves, runs
 from pages.components.learning.running import act
-from pages.components.model import studies
+from pages.components.model import comparing, studies
 from records.access.actors import ADMIN
 from records.models import jobs
 from records.models.jobs import Job
+from training.runs.beside import COMPARE
 from training.runs.folder import last_words, read_history
 
 LINES = 40  # of the log
@@ -31,12 +32,13 @@ def one(job: Job, names: dict[str, str], people: dict[str, str], *, is_open: boo
             took = f" · {last}took {duration((job.ended_at - job.begun_at).total_seconds())}"
         st.caption(
             markdown(
-                f"{runs.data(job, names)} · {runs.start(job)} · asked for by {who},"
+                f"{runs.sources(job, names)} · asked for by {who},"
                 f" {runs.moment(job.asked_at)}{took}"
             )
         )
         if job.reason:
-            kept = " What it has learnt is kept." if job.state == jobs.INTERRUPTED else ""
+            learnt = job.state == jobs.INTERRUPTED and job.kind != COMPARE
+            kept = " What it has learnt is kept." if learnt else ""
             (st.error if job.state == jobs.FAILED else st.warning)(markdown(job.reason + kept))
         folder = runs.places().run(job.id)
         lead(job)
@@ -57,7 +59,7 @@ def buttons(job: Job) -> None:
         if job.state != jobs.DONE and st.button(
             "Resume",
             key=f"resume-{job.id}",
-            help="Goes on where it stopped.",
+            help="Begins again." if job.kind == COMPARE else "Goes on where it stopped.",
             type="primary" if job.state == jobs.INTERRUPTED else "secondary",
         ):
 
@@ -66,7 +68,7 @@ def buttons(job: Job) -> None:
                 runs.wake(job.id)
 
             act(again)
-        if st.button("Run again with changes", key=f"again-{job.id}"):
+        if job.kind != COMPARE and st.button("Run again with changes", key=f"again-{job.id}"):
             begin_with(dict(job.request))
         best = read(job, "best.json") if job.kind == "tune" else None
         if best and st.button("Train with the best settings", key=f"best-{job.id}"):
@@ -86,7 +88,10 @@ def begin_with(request: dict[str, Any]) -> None:
 def sure(job: Job) -> None:
     """Asks before a run's files are removed."""
     kept = f" Candidate {job.version} stays among the models." if job.version else ""
-    st.write(f"{runs.title(job)} with its log, curves and weights is removed for good.{kept}")
+    if job.kind == COMPARE and job.state == jobs.DONE:
+        kept = " What was measured stays on the Models page."
+    held = "its log" if job.kind == COMPARE else "its log, curves and weights"
+    st.write(f"{runs.title(job)} with {held} is removed for good.{kept}")
     if st.button("Delete this run", type="primary"):
         act(lambda: jobs.delete(
             serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id
@@ -100,6 +105,13 @@ def lead(job: Job) -> None:
         st.session_state["model"] = job.version
         st.session_state.pop(studies.CHOSEN, None)
         st.switch_page("admin/models.py")
+    if job.kind == COMPARE and job.state == jobs.DONE:
+        there = set(runs.places().registry.versions())
+        both = {job.request["version"], job.request["other"]} <= there
+        if both and st.button("See the comparison", key=f"see-{job.id}", type="primary"):
+            comparing.choose(job.request["version"], job.request["other"])
+            st.session_state.pop(studies.CHOSEN, None)
+            st.switch_page("admin/models.py")
     if said := studies.sentence(job):
         st.write(said)
         if st.button("See the results", key=f"see-{job.id}"):

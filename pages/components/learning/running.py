@@ -12,6 +12,7 @@ from records.access.actors import ADMIN
 from records.models import jobs
 from records.models.jobs import Job
 from training.learning.config import TrainConfig
+from training.runs.beside import COMPARE
 from training.runs.folder import Progress, last_words, read_history, read_progress
 
 OFTEN = 2.0  # seconds between two looks
@@ -24,6 +25,7 @@ STAGES = {
     "epoch": "Learning",
     "measure": "Measuring",
     "compare": "Comparing",
+    "intervals": "Computing intervals",
     "register": "Storing the candidate",
 }
 SAME_STAGE = {"layout": "start"}
@@ -65,11 +67,12 @@ def one(job: Job, names: dict[str, str], people: dict[str, str]) -> None:
                 who = runs.who(job, people)
                 st.markdown(f"**{runs.title(job)}** · {markdown(runs.what(job))}")
                 began = f" · started {runs.moment(job.begun_at)}" if job.begun_at else ""
-                st.caption(markdown(f"{runs.data(job, names)} · {runs.start(job)} · {who}{began}"))
+                st.caption(markdown(f"{runs.sources(job, names)} · {who}{began}"))
             stop(job)
         st.progress(share(now), text=words(job, now))
         st.caption(steps(job, now))
-        livecurves.draw(history, epochs=epochs(job, history, now), key=job.id)
+        if job.kind != COMPARE:
+            livecurves.draw(history, epochs=epochs(job, history, now), key=job.id)
         said = last_words(folder, LINES)
         if said:
             with st.expander("Last lines of the log"):
@@ -93,10 +96,17 @@ def stop(job: Job) -> None:
     """The button that stops a run and keeps what it has learnt."""
     if job.wanted:
         st.button("Stopping", disabled=True, key=f"stop-{job.id}")
-    elif st.button("Cancel", key=f"stop-{job.id}", help="Stops it and keeps what it has learnt."):
+    elif st.button("Cancel", key=f"stop-{job.id}", help=kept(job)):
         act(lambda: jobs.cancel(
             serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id
         ))  # fmt: skip
+
+
+def kept(job: Job) -> str:
+    """What becomes of what a run has done when it is stopped."""
+    if job.kind == COMPARE:
+        return "Stops it. It can be begun again."
+    return "Stops it and keeps what it has learnt."
 
 
 def act(deed: Callable[[], object]) -> None:
@@ -155,9 +165,11 @@ def steps(job: Job, now: Progress) -> str:
 
 def stages(job: Job) -> list[str]:
     """The stages of a run in their order, without those that are seldom needed."""
+    if job.kind == COMPARE:
+        return ["start", "compare", "intervals"]
     left_out = {"weights"}
     if job.kind != "fit":
-        left_out |= {"measure", "compare", "register"}
+        left_out |= {"measure", "compare", "intervals", "register"}
     if job.request["settings"].get("learns") != "head":
         left_out.add("features")
     return [one for one in STAGES if one not in left_out]
@@ -166,7 +178,7 @@ def stages(job: Job) -> list[str]:
 def then(job: Job, stage: str) -> str:
     """What follows on a stage: the time that is left is of the stage alone."""
     after = stages(job)[1:]
-    if stage not in after[:-1] or job.kind != "fit":
+    if stage not in after[:-1] or job.kind not in ("fit", COMPARE):
         return ""
     return f", then {STAGES[after[after.index(stage) + 1]].lower()}"
 

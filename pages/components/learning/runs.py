@@ -13,11 +13,12 @@ from records.models.jobs import CANCEL, Job
 from records.models.queue import Queue, open_queue
 from skinmodel.export import long_date
 from training.data.datasets import DataSet, data_sets
+from training.runs.beside import COMPARE
 from training.runs.request import IMAGENET, MODEL, Places
 
 log = logging.getLogger("dermtrace")
 
-KINDS = {"fit": "Train", "cross-validate": "Cross-validate", "tune": "Search settings"}
+KINDS = {"fit": "Train", "cross-validate": "Cross-validate", "tune": "Search settings"}  # to train
 STATES = {
     jobs.WAITING: "waiting",
     jobs.RUNNING: "running",
@@ -69,6 +70,8 @@ def title(job: Job) -> str:
 def what(job: Job) -> str:
     """What a run does, in a few words."""
     request = job.request
+    if job.kind == COMPARE:
+        return f"compare model {request['version']} with model {request['other']}"
     part = "head only" if request["settings"].get("learns") == "head" else "whole network"
     more = {
         "cross-validate": count(request["folds"], "fold"),
@@ -88,12 +91,16 @@ def who(job: Job, people: dict[str, str]) -> str:
     return people.get(job.account_id, job.account_id.capitalize())
 
 
-def start(job: Job) -> str:
-    """What a run starts from."""
+def sources(job: Job, there: dict[str, str]) -> str:
+    """The names of a run's data sets, and what it starts from."""
+    if job.kind == COMPARE:
+        return data(job, there)
     kind = job.request["start"]
     if kind == MODEL:
-        return f"from model {job.request['version']}"
-    return "from ImageNet's weights" if kind == IMAGENET else "from nothing"
+        begun = f"from model {job.request['version']}"
+    else:
+        begun = "from ImageNet's weights" if kind == IMAGENET else "from nothing"
+    return f"{data(job, there)} · {begun}"
 
 
 def state(job: Job) -> str:

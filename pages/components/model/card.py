@@ -1,12 +1,15 @@
 """A model's card as words and tables."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages.components.frame.words import DASH, count, markdown, percent
+from skinmodel.bundle import CARD
 from skinmodel.evidence import Limits
 from skinmodel.export import long_date, output_diagnosis
 
@@ -111,3 +114,12 @@ def _texts(card: Part, names: Sequence[str]) -> None:
             st.markdown(f"**{title(name)}.** {markdown(_readable(value))}")
         elif isinstance(value, list) and value and all(isinstance(text, str) for text in value):
             st.markdown(f"**{title(name)}**\n" + "".join(f"\n- {markdown(t)}" for t in value))
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """A model's card as it is; empty where it cannot be read."""
+    try:
+        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

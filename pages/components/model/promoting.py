@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
+from pages.components.learning import runs
 from records.access import accounts
 from records.access.actors import ADMIN, Actor
 from records.errors import Conflict, RecordError
@@ -17,7 +18,7 @@ from records.models.promotions import OPEN, PROMOTED, ROLLED_BACK, Named, Promot
 from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash
 from skinmodel.weights import InvalidModel
-from training.measuring import versus
+from training.measuring import compared
 from training.measuring.promotion import Verdict, judge
 
 T = TypeVar("T")
@@ -60,19 +61,24 @@ def offer(folder: Path, names: dict[str, str], requests: list[Promotion]) -> Non
 
 def verdict_on(folder: Path, active: Path) -> Verdict:
     """The gate's verdict, kept as long as nothing about the two models changes."""
+    kept = runs.places().comparisons
+    measured = compared.stamps(folder, active, kept)
     try:
-        comparison = (folder / versus.NUMBERS).stat().st_mtime_ns
-    except OSError:
-        comparison = 0
-    try:
-        return _verdict(folder, active, card_hash(folder), card_hash(active), comparison)
+        return _verdict(folder, active, kept, card_hash(folder), card_hash(active), measured)
     except InvalidModel as error:
         return Verdict((str(error),), (), ())
 
 
 @st.cache_data(show_spinner="Showing the model its golden set", max_entries=32)
-def _verdict(folder: Path, active: Path, mine: str, other: str, comparison: int) -> Verdict:
-    return judge(folder, active)
+def _verdict(
+    folder: Path,
+    active: Path,
+    kept: Path,
+    mine: str,
+    other: str,
+    measured: tuple[tuple[Path, int], ...],
+) -> Verdict:
+    return judge(folder, active, kept)
 
 
 @st.dialog("Promote")
@@ -91,7 +97,8 @@ def promote(folder: Path) -> None:
 
     def carry_out() -> Promotion:
         with st.spinner(CHECKING):
-            verdict = judge(folder, before)  # now, not as it was when the page was drawn
+            # Now, not as it was when the page was drawn.
+            verdict = judge(folder, before, runs.places().comparisons)
         if not verdict.passed:
             raise RecordError(" ".join((*verdict.faults, *verdict.doubts)))
         return promotions.change(
@@ -185,7 +192,7 @@ def approve(request: Promotion, actor: Actor) -> None:
     def carry_out() -> Promotion:
         before, folder = models.active(), models.folder(request.after.version)
         with st.spinner(CHECKING):
-            verdict = judge(folder, before)
+            verdict = judge(folder, before, runs.places().comparisons)
         if verdict.faults:
             raise RecordError(" ".join(verdict.faults))
         return promotions.approve(

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components.frame import guard, serving
+from pages.components.learning import runs
 from pages.components.model import promoting
 from records.access.actors import ADMIN
 from records.models import promotions
@@ -12,6 +13,7 @@ from skinmodel import parcel
 from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash
 from skinmodel.weights import InvalidModel
+from training.measuring import compared
 
 
 def take_in() -> None:
@@ -114,6 +116,7 @@ def delete(folder: Path) -> None:
 
     def carry_out() -> bool:
         models.delete(folder.name)
+        compared.forget(folder.name, runs.places().comparisons)
         promotions.note(
             serving.database(),
             actor=actor,

@@ -117,7 +117,7 @@ def remove(actor: Actor, clinic_id: str) -> str:
     """Erases a patient, and says what went; RecordError if there is none."""
     database, found = serving.database(), serving.limits()
     patient_id = erasure.find(database, actor=actor, clinic_id=clinic_id)
-    kept = (found.data_dir / name for name in ("runs", "datasets", "models"))
+    kept = (found.data_dir / name for name in ("runs", "datasets", "models", "comparisons"))
     folders = [one for one in (*kept, found.models_dir) if one.is_dir()]
     erased = erasure.erase(
         database,
