@@ -22,6 +22,7 @@ import skinmodel.bundle
 import skinmodel.registry
 import training.jobs
 import training.learning.checkpoint
+import training.learning.commands
 import training.learning.dataset
 import training.learning.loop
 import training.learning.step
@@ -128,7 +129,7 @@ def killed_at(point: Point) -> None:
         (training.learning.step, "_average", "average"),
         (training.learning.loop, "photo_logits", "validate"),
         (training.learning.loop, "append_line", "append"),
-        (sys.modules["training.__main__"], "make_candidate", "candidate"),
+        (training.learning.commands, "make_candidate", "candidate"),
         (training.runs.finish, "make_candidate", "candidate"),
         (training.jobs, "combined", "combined"),
         (skinmodel.registry.Registry, "register", "register"),

@@ -1,7 +1,6 @@
 """`python -m training fit-outline`: its arguments, and what it says while it works."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from training.learning.config import InvalidConfig, read_object
 from training.outline.fit import OutlineConfig
 from training.outline.run import run_outline
+from training.terminal import show_steps, stopping
 
 
 def add(commands: Any) -> None:
@@ -33,20 +33,8 @@ def run(given: argparse.Namespace, cache: Path) -> int:
         config = OutlineConfig(**(read_object(given.config) if given.config else {}))
     except TypeError as error:
         raise InvalidConfig(f"The settings in {given.config.name} are unknown: {error}") from error
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    with tqdm(desc="decoding", unit="photo", file=sys.stderr) as bar:
-
-        def decoded(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with tqdm(unit="photo", file=sys.stderr) as bar, stopping() as stop:
+        told = show_steps(bar)
         folder = run_outline(
             data=given.data,
             out=given.out,
@@ -55,9 +43,9 @@ def run(given: argparse.Namespace, cache: Path) -> int:
             init=given.init,
             version=given.version,
             about=read_object(given.about) if given.about else {},
-            progress=decoded,
+            progress=lambda *counted: told("decoding", *counted),
             log=_print,
-            stop=lambda: stopped,
+            stop=stop,
         )
     if folder is None:
         print("Stopped. The same command goes on after the last whole epoch.")
