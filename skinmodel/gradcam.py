@@ -1,9 +1,11 @@
 """Heat maps: which regions of the photos raised a diagnosis' score, by the grad-cam library.
 
-The library hooks the model it is given, takes one photo per row and scales each map by itself. So
-it is given a small module made for each call, an identity (which it hooks) before the network's
-head, with feature maps as input: nothing shared is hooked, threads need no lock, and the backbone
-runs once. Reference: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391.
+The library hooks the model it is given and scales each map by itself. So it is given a small module
+made for each call, an identity (which it hooks) before the network's head: nothing shared is
+hooked, threads need no lock, and the backbone runs once. The head reads nothing of a feature map
+but its mean, so the gradient is the same in all its cells, and the module takes the means: writing
+out equal gradients cell by cell took longer than the head itself.
+Reference: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391.
 """
 
 from collections.abc import Sequence
@@ -19,13 +21,13 @@ from skinmodel.network import CnnLstm
 
 Maps = NDArray[np.float32]
 
-# Numbers handed to the library in one call (64 MB as float32, of which it holds about five).
-CALL_LIMIT = 16_000_000
+# Means handed to the library in one call (8 MB as float32; the head holds about ten times that).
+CALL_LIMIT = 2_000_000
 EMPTY = 1e-7  # the library's own: a map that nowhere exceeds this shows nothing
 
 
 class _SeriesHead(nn.Module):
-    """The network's head for the library: rows of feature maps (R*N, F, h, w) to (R, K).
+    """The network's head for the library: rows of feature maps' means (R*N, F, 1, 1) to (R, K).
 
     Every N rows are one series, so that one call can explain R targets. The network is reached
     through a bound method, which torch doesn't register: the library sets modes and clears
@@ -36,13 +38,12 @@ class _SeriesHead(nn.Module):
         super().__init__()
         self.hooked = nn.Identity()
         self.frozen = network.classifier.weight  # tells the library the device
-        self._head = network.forward_head
+        self._head = network.forward_pooled
         self._visit, self._days = visit, days
 
     def forward(self, rows: Tensor) -> Tensor:
-        maps = self.hooked(rows)
-        photos = len(self._visit)
-        series = maps.reshape(-1, photos, *maps.shape[1:])  # (R, N, F, h, w)
+        means = self.hooked(rows)
+        series = means.reshape(-1, len(self._visit), means.shape[1])  # (R, N, F)
         visit = self._visit.expand(len(series), -1)
         days = None if self._days is None else self._days.expand(len(series), -1)
         logits: Tensor = self._head(series, visit, days)[:, -1]
@@ -50,19 +51,26 @@ class _SeriesHead(nn.Module):
 
 
 class _UnscaledGradCAM(GradCAM):
-    """The library's Grad-CAM without the two steps that scale each map by itself."""
+    """The library's Grad-CAM on whole feature maps, without the steps that scale each by itself."""
+
+    def __init__(self, head: _SeriesHead, features: Tensor) -> None:
+        super().__init__(head, [head.hooked])
+        self.compute_input_gradient = True
+        self._features = features.numpy()
 
     def compute_cam_per_layer(
         self, input_tensor: Tensor, targets: list[nn.Module], eigen_smooth: bool
     ) -> list[Maps]:
-        activations = self.activations_and_grads.activations[0].numpy()
+        means = self.activations_and_grads.activations[0].numpy()
         gradients = self.activations_and_grads.gradients[0].numpy()
         layer = self.target_layers[0]
-        weights = self.get_cam_weights(input_tensor, layer, targets, activations, gradients)
-        rows, channels, height, width = activations.shape
+        weights = self.get_cam_weights(input_tensor, layer, targets, means, gradients)
+        photos, channels, height, width = self._features.shape
+        cells = height * width
         # One product for the library's weighting and summing, without their intermediate result.
-        cam = weights[:, None] @ activations.reshape(rows, channels, height * width)
-        return [np.maximum(cam, 0).reshape(rows, height, width)]
+        each = weights.reshape(-1, photos, 1, channels) / cells  # a mean's share in its gradient
+        cam = each @ self._features.reshape(photos, channels, cells)  # (R, N, 1, cells)
+        return [np.maximum(cam, 0).reshape(-1, photos, height, width)]
 
     def aggregate_multi_layers(self, cam_per_target_layer: list[Maps]) -> Maps:
         return cam_per_target_layer[0]
@@ -82,26 +90,22 @@ def heat_maps(
     visits, `days` (T,) as in `CnnLstm.forward_head`, all on the network's device. The network is
     in evaluation, with every parameter frozen.
     """
-    at_once = max(1, CALL_LIMIT // features.numel())
-    groups = [targets[i : i + at_once] for i in range(0, len(targets), at_once)]
-    return np.concatenate([_one_call(network, features, visit, days, group) for group in groups])
-
-
-def _one_call(
-    network: CnnLstm, features: Tensor, visit: Tensor, days: Tensor | None, targets: Sequence[int]
-) -> Maps:
-    head = _SeriesHead(network, visit, days)
-    rows = features.repeat(len(targets), 1, 1, 1)  # (K*N, F, h, w)
-    cam = _UnscaledGradCAM(head, [head.hooked])
-    cam.compute_input_gradient = True
-    try:
-        # The caller may have switched gradients off, which holds for its whole thread.
-        with torch.enable_grad():
-            maps: Maps = cam(rows, [ClassifierOutputTarget(target) for target in targets])
-    finally:
-        # Not the library's `with`: that swallows an IndexError.
-        cam.activations_and_grads.release()
-    return maps.reshape(len(targets), len(features), *maps.shape[1:])
+    means = features.mean(dim=(-2, -1), keepdim=True)
+    at_once = max(1, CALL_LIMIT // means.numel())
+    maps = []
+    for start in range(0, len(targets), at_once):
+        group = targets[start : start + at_once]
+        head = _SeriesHead(network, visit, days)
+        cam = _UnscaledGradCAM(head, features)
+        try:
+            # The caller may have switched gradients off, which holds for its whole thread.
+            with torch.enable_grad():
+                rows = means.repeat(len(group), 1, 1, 1)  # (R*N, F, 1, 1)
+                maps.append(cam(rows, [ClassifierOutputTarget(target) for target in group]))
+        finally:
+            # Not the library's `with`: that swallows an IndexError.
+            cam.activations_and_grads.release()
+    return np.concatenate(maps)
 
 
 def scale_jointly(raw: Maps) -> Maps:

@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from skinmodel.backbone import build, fold, through
 from skinmodel.diagnoses import CODES
@@ -143,25 +142,22 @@ class CnnLstm(nn.Module):
         probability of the visits so far and what the course says, both as logarithms.
         """
         visits, present = _mean_by_visit(pooled, visit)  # (B, T, F), (B, T)
-        inputs = first = visits
-        if self.config.uses_days:
-            inputs = torch.cat([visits, _day_inputs(days, present)], dim=-1)
-            first = F.pad(visits, (0, DAY_INPUTS))  # as if each were the first
-        alone = self._read(first.flatten(0, 1)[:, None], visits.flatten(0, 1)[:, None])
-        alone = alone.unflatten(0, visits.shape[:2])[:, :, 0]  # (B, T, K)
+        elapsed = _day_inputs(days, present) if self.config.uses_days else None
+        each, course = self.lstm.each_and_course(visits, elapsed)
+        direct = self.shortcut(visits)
+        alone = self._logits(each + direct)  # as if each were the first
         if visits.shape[1] == 1:
             return alone
+        # Causal, so padding at the end reaches no earlier visit. The shortcut is linear, so the
+        # mean of its answers is its answer to the mean.
         count = torch.arange(1, visits.shape[1] + 1, device=visits.device, dtype=visits.dtype)
-        # Causal, so padding at the end reaches no earlier visit.
-        together = self._read(inputs, visits.cumsum(dim=1) / count[:, None])
+        together = self._logits(course + direct.cumsum(dim=1) / count[:, None])
         share = self.course.sigmoid()
         later = share * together + (1 - share) * _mean_so_far(alone)
         return torch.cat([alone[:, :1], later[:, 1:]], dim=1)
 
-    def _read(self, inputs: Tensor, mean: Tensor) -> Tensor:
-        """Series of the LSTM's inputs, beside the mean features so far, to logits (B, T, K)."""
-        states, _ = self.lstm(inputs)
-        logits: Tensor = self.classifier(self.dense(states + self.shortcut(mean)))
+    def _logits(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.dense(states))
         return logits
 
     def forward(self, photos: Tensor, visit: Tensor, days: Tensor | None = None) -> Tensor:
