@@ -23,11 +23,11 @@ from records.database import Database
 from records.errors import RecordError
 from records.keeping.snapshot import keep_in
 from records.keeping.store import open_store
-from records.models import cases, leases
+from records.models import cases, intakes, leases
 from records.models.jobs import DONE, FAILED, INTERRUPTED
 from records.models.leases import Held, Lease, Lost, Process
 from records.models.queue import open_queue
-from training.data import clinic, intake
+from training.data import clinic, endings, intake
 from training.data.intake import Refused
 from training.data.manifest import InvalidData
 from training.disk import TrainingFailed
@@ -84,7 +84,7 @@ class Worker:
                 self._mine.discard(job_id)
 
     def sweep(self) -> None:
-        """Take care of what others lost: runs without a worker, ids, folders of deleted runs."""
+        """Take care of what others lost or left: runs, ids, endings of intakes, deleted folders."""
         for one in leases.held(self.database):
             if one.job.id in self._mine:
                 continue
@@ -97,6 +97,7 @@ class Worker:
         waiting = leases.waiting(self.database)
         if waiting and self.queue.empty() and not self._alone.locked():
             self.queue.send(waiting[0])
+        note_intakes(self.database, self.settings.data_dir / "datasets")
 
     def _start(self, lease: Lease) -> Process | None:
         """A trainer for a run, which begins once its name is written down."""
@@ -146,6 +147,7 @@ class Worker:
                 found.photos,
                 lambda photo: cases.read(self.database, store, actor=CONSOLE, photo=photo),
                 notes=found.notes,
+                by=lease.job.account_id,
                 progress=beat,
             )
             intake.start(making)
@@ -281,6 +283,21 @@ class Worker:
                 shutil.rmtree(folder, ignore_errors=True)
         except process.Taken:
             pass  # its trainer has not ended yet
+
+
+def note_intakes(database: Database, datasets: Path) -> None:
+    """Write into the audit log how intakes ended since the last look, and by whose will."""
+    for path, ending in endings.endings(datasets):
+        counts = {name: getattr(ending, name) for name in ("photos", "lesions", "problems")}
+        intakes.note_ended(
+            database,
+            what=ending.what,
+            data_set=ending.id,
+            account_id=ending.by,
+            token=ending.token,
+            detail={"source": ending.kind} | {name: n for name, n in counts.items() if n},
+        )
+        endings.settle(path, ending)
 
 
 def main() -> int:

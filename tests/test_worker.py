@@ -16,6 +16,7 @@ from PIL import Image
 
 import settings
 import worker
+from records import audit
 from records.access.actors import CONSOLE
 from records.clinic import confirmations
 from records.clinic.confirmations import ConfirmationFields
@@ -30,6 +31,7 @@ from records.schema import open_database
 from tests.records.clinic import CLINIC, CODES, Clinic, Clock
 from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
+from training.data import endings, intake, intake_process
 from training.data.datasets import data_sets, write_data_set
 from training.data.manifest import read_isic
 from training.runs import process
@@ -450,6 +452,53 @@ def test_a_run_goes_on_where_the_clinics_lesions_cannot_be_made(
     started().run(job.id)  # there are none; the trainer will say so
     assert look(database, job).state == DONE
     assert not data_sets(loaded.data_dir / "datasets")
+
+
+def test_how_intakes_end_is_noted_once_with_who_wanted_it(
+    tmp_path: Path, loaded: settings.Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = loaded.data_dir / "datasets"
+    layout = write_isic(tmp_path / "isic")
+
+    def said() -> list[tuple[str, str, dict[str, audit.Value]]]:
+        worker.note_intakes(database, datasets)
+        found = audit.entries(database, actor=CONSOLE)[::-1]
+        assert len({one.detail["intake"] for one in found}) == len(found)
+        return [
+            (one.kind, one.account_id, {k: v for k, v in one.detail.items() if k != "intake"})
+            for one in found
+        ]
+
+    def begin(name: str) -> Path:
+        source = str(layout.folder)
+        return intake.begin(datasets, intake.Request("folder", name, source=source, by="anna"))
+
+    folder = begin("Stopped")
+    intake.say(folder, intake.State("starting"))
+    intake.cancel(folder, by="bert")
+    assert intake_process.work(folder) == 1
+    first = ("data set cancelled", "bert", {"source": "folder"})
+    assert said() == [first]
+
+    folder = begin("Whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(intake_process, "inspect", 1 / 1j)  # is not even a function
+        assert intake_process.work(folder) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(endings, "settle", lambda *_: None)  # killed before it knew that it had noted
+        assert len(said()) == 2
+    assert said()[1:] == [("data set failed", "anna", {"source": "folder", "problems": 1})]
+    intake.say(folder, intake.State("reading"))  # and then was killed
+    interrupted = said()[2:]
+    assert interrupted == said()[2:] == [("data set interrupted", "worker", {"source": "folder"})]
+    assert intake_process.work(folder) == 0
+    assert said()[3:] == [
+        ("data set added", "anna", {"source": "folder", "photos": 130, "lesions": 64})
+    ]
+    layout.truth.write_text("image\n")
+    assert intake_process.work(begin("Wrong")) == 1
+    (kind, who, detail) = said()[-1]
+    assert (kind, who) == ("data set refused", "anna") and int(detail["problems"]) > 0
 
 
 @pytest.mark.slow

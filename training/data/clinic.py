@@ -66,16 +66,19 @@ def prepare(
     read: Callable[[OneCase], bytes | None],
     *,
     notes: Sequence[str] = (),
+    by: str = "",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
     """An intake of these photos, to be started or worked on; Refused if one is under way.
+
+    `by` is whoever asks, as the records name them.
 
     `read` gives a file's bytes without what the camera wrote, or None. Photos that the data set
     has already are not read again. InvalidData if there is nothing to learn from.
     """
     if not cases:
         raise InvalidData(["No lesion with photos has a confirmed diagnosis that counts yet."])
-    folder = begin(datasets, Request("clinic", NAME, licence=LICENCE, id=ID))
+    folder = begin(datasets, Request("clinic", NAME, licence=LICENCE, id=ID, by=by))
     try:
         _prepare(datasets, folder / MAKING, cases, read, list(notes), progress)
     except BaseException:

@@ -58,7 +58,7 @@ class Request:
     """What to bring in: `source` is a folder or ZIP, blank for an upload or a download.
 
     `files` are (address, bytes, SHA-256 or blank) of what is to be fetched; `left_out` ids of
-    photos that somebody agreed to do without.
+    photos that somebody agreed to do without; `by` is whoever asked, as the records name them.
     """
 
     kind: Kind
@@ -69,6 +69,7 @@ class Request:
     left_out: tuple[str, ...] = ()
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     asked_at: float = field(default_factory=time.time)
+    by: str = ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -163,11 +164,14 @@ def agree(folder: Path, rows: Sequence[str]) -> None:
     write_atomically(folder / REQUEST, json.dumps(asdict(wanted)))
 
 
-def cancel(folder: Path) -> None:
-    """Asks the process to stop; where none is left, everything of the intake goes at once."""
+def cancel(folder: Path, *, by: str = "") -> None:
+    """Asks the process to stop; where none is left, everything of the intake goes at once.
+
+    `by` is whoever asks, as the records name them.
+    """
     one = look(folder)
     if one and one.running:  # perhaps it only begins, and will find this
-        (folder / CANCEL).touch()
+        (folder / CANCEL).write_text(by)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,9 +21,11 @@ from skinmodel.reading.decoder import Decoder
 from training.data.clinic import CASES, NOTES, read_cases
 from training.data.datasets import FINGERPRINTS, DataSet, data_sets, write_data_set
 from training.data.download import DownloadFailed, fetch
+from training.data.endings import Ending, leave, leave_alone
 from training.data.gathering import drop_unlisted, gather
 from training.data.inspection import REPORT, Read, inspect, take_prints
 from training.data.intake import (
+    CANCEL,
     LOCK,
     MAKING,
     REQUEST,
@@ -65,28 +68,41 @@ def work(folder: Path) -> int:
 
 def _guarded(folder: Path) -> int:
     request = Request.from_dict(json.loads((folder / REQUEST).read_text()))
+    ended = partial(Ending, id=request.id, kind=request.kind)
     try:
         made = bring_in(folder, request)
         log.info("%s is whole: %d photos", made.id, made.photos)
         return 0
     except Cancelled:
+        by = _canceller(folder) or request.by
         if request.files:  # gigabytes, which may be wanted after all
             say(folder, State("stopped"))
         else:
             shutil.rmtree(folder, ignore_errors=True)
+        leave_alone(folder.parent, ended("cancelled", by=by))
     except InvalidData as error:
         if not error.rows:  # nothing of what was refused stays, but what can be fetched again
             shutil.rmtree(folder / MAKING, ignore_errors=True)
             (folder / GATHERED).unlink(missing_ok=True)
         say(folder, State("refused", problems=tuple(error.problems), rows=error.rows))
+        leave_alone(folder.parent, ended("refused", by=request.by, problems=len(error.problems)))
     except (DownloadFailed, TrainingFailed) as error:
         say(folder, State("failed", problems=(str(error),)))
+        leave_alone(folder.parent, ended("failed", by=request.by, problems=1))
     except Exception:
         log.exception("The intake failed")
         text = "Something failed on our side. Nothing was lost; it can go on from here."
         with suppress(OSError, TrainingFailed):  # a full disk: then it counts as interrupted
             say(folder, State("failed", problems=(text,)))
+            leave_alone(folder.parent, ended("failed", by=request.by, problems=1))
     return 1
+
+
+def _canceller(folder: Path) -> str:
+    """Whoever asked to stop."""
+    with suppress(OSError):
+        return (folder / CANCEL).read_text()
+    return ""
 
 
 def bring_in(folder: Path, request: Request) -> DataSet:
@@ -131,6 +147,8 @@ def bring_in(folder: Path, request: Request) -> DataSet:
     )
     for name in (CASES, NOTES):
         (making / name).unlink(missing_ok=True)
+    lesions = int(table["lesion"].nunique())
+    leave(making, Ending("added", request.id, request.kind, request.by, len(table), lesions))
     if hasattr(os, "sync"):
         os.sync()  # the photos are on disk before the name says that they are
     return DataSet.read(finish(folder, request))

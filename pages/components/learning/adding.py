@@ -1,6 +1,7 @@
 """Bringing data in: where from, under which name, and what its licence is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -127,6 +128,7 @@ def own() -> None:
             found.photos,
             lambda photo: cases.read(database, store, actor=actor, photo=photo),
             notes=found.notes,
+            by=actor.account_id,
             progress=lambda done, total: bar.progress(done / total, f"Photo {done} of {total}"),
         )
     except (Refused, InvalidData, TrainingFailed, RecordError) as refusal:
@@ -154,7 +156,8 @@ def _begin(request: Request, *, sent: UploadedFile | None = None) -> None:
         return
     try:
         data = sent.getbuffer() if sent else None
-        folder = intake.begin(serving.datasets(), request, upload=data)
+        asked = replace(request, by=actor.account_id)
+        folder = intake.begin(serving.datasets(), asked, upload=data)
     except Refused as refusal:
         st.warning(str(refusal))
         return

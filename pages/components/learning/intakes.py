@@ -56,7 +56,7 @@ def _running(one: Intake) -> None:
             st.caption("Stopping ...", width="content")
         else:
             word = "Stop" if one.request.files else "Cancel"
-            _button(word, one, "cancel", lambda: intake.cancel(one.folder), "data intake stopped")
+            _button(word, one, "cancel", _cancel, "data intake stopped")
 
 
 def _waiting(one: Intake) -> None:
@@ -81,13 +81,13 @@ def _waiting(one: Intake) -> None:
                 f"Leave {count(len(state.rows), 'photo')} out and go on",
                 one,
                 "agree",
-                lambda: _go_on(one, agreed=True),
+                lambda one, _: _go_on(one, agreed=True),
                 "photos left out",
                 photos=len(state.rows),
             )
         elif state.stage != "refused":
-            _button("Go on", one, "go-on", lambda: _go_on(one), "data intake resumed")
-        _button("Discard", one, "cancel", lambda: intake.cancel(one.folder), "data intake stopped")
+            _button("Go on", one, "go-on", lambda one, _: _go_on(one), "data intake resumed")
+        _button("Discard", one, "cancel", _cancel, "data intake discarded")
 
 
 def _go_on(one: Intake, *, agreed: bool = False) -> None:
@@ -96,13 +96,22 @@ def _go_on(one: Intake, *, agreed: bool = False) -> None:
     intake.start(one.folder)
 
 
+def _cancel(one: Intake, actor: Actor) -> None:
+    intake.cancel(one.folder, by=actor.account_id)
+
+
 def _button(
-    label: str, one: Intake, key: str, deed: Callable[[], None], kind: str, **detail: int
+    label: str,
+    one: Intake,
+    key: str,
+    deed: Callable[[Intake, Actor], None],
+    kind: str,
+    **detail: int,
 ) -> None:
     """A button that does something to an intake, and notes who pressed it."""
     if st.button(label, key=f"{key}-{one.request.id}"):
         actor = guard.require(ADMIN).actor
-        deed()
+        deed(one, actor)
         note(actor, kind, one.request.id, **detail)
         st.rerun()
 
