@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
-from pages.components.learning import datareport
+from pages.components.learning import contactsheet, twins
 from records import audit
 from records.access.actors import ADMIN, CONSOLE
 from records.models import jobs
@@ -136,13 +136,13 @@ def test_what_was_refused_says_why_and_what_can_be_done(
 
 def test_an_export_cannot_run_as_a_formula() -> None:
     pair = Pair(("=1+1", "@x"), ("train", "test"), ("MEL", "NV"), same_lesion=False)
-    assert b"'=1+1,'@x," in datareport.pairs_csv([pair])
+    assert b"'=1+1,'@x," in twins.pairs_csv([pair])
 
 
 def test_a_contact_sheet_leaves_out_what_cannot_be_read(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no photo")
     paths = (str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg"))
-    assert datareport.sheet(paths, "").startswith(b"RIFF")
+    assert contactsheet.sheet(paths, "").startswith(b"RIFF")
     assert Inspection.read(tmp_path) is None
 
 

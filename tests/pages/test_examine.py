@@ -435,7 +435,12 @@ def test_many_visits_are_turned_over_like_pages(page: AppTest, analyses: list[in
     press(page, "Analyse 26 photos")
     view = shown(page)
     assert view
-    assert [photo["index"] for photo in view["photos"]] == [24, 25]
+    assert [photo["index"] for photo in view["photos"]] == list(range(2, 26))
+    assert "Visits 3 to 26 of 26" in says(page) and "Photos 1 to 12 of 26" in says(page)
+    page.pagination[0].set_value(1).run()
+    view = shown(page)
+    assert view
+    assert [photo["index"] for photo in view["photos"]] == list(range(24))
     assert analyses == [26]
 
 

@@ -1,13 +1,12 @@
 """A lesion's visits in time order: thumbnails, days and what lies between them."""
 
 import datetime
-import math
 
 import streamlit as st
 
 from pages.components.comparison import pairs
-from pages.components.frame import guard, removing, saves, serving, thumbnails
-from pages.components.frame.words import count, interval, markdown, span
+from pages.components.frame import guard, paging, removing, saves, serving, thumbnails
+from pages.components.frame.words import count, interval, markdown
 from pages.components.patient import moving
 from records.access.actors import CLINICIAN, Actor
 from records.clinic import visits
@@ -24,16 +23,11 @@ def show(actor: Actor, page: LesionPage) -> None:
     if not page.visits:
         st.write("No visit yet. Add one with its photos; they are analysed before they are saved.")
         return
-    pages, start = math.ceil(len(page.visits) / PER_PAGE), 0
-    if pages > 1:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            start = (st.pagination(pages, default=pages, key="visits-page") - 1) * PER_PAGE
-            start = min(start, len(page.visits) - PER_PAGE)  # the newest page is a full one
-            shown = span(start, PER_PAGE, len(page.visits))
-            st.caption(f"Visits {shown} of {len(page.visits)}", width="content")
+    total = len(page.visits)
+    seen = paging.turned("Visits", total, each=PER_PAGE, key="visits-page", newest=True)
     with st.container(horizontal=True, gap="medium"):
-        before = page.visits[start - 1] if start else None
-        for one in page.visits[start : start + PER_PAGE]:
+        before = page.visits[seen.start - 1] if seen.start else None
+        for one in page.visits[seen]:
             with st.container(width=WIDTH, gap="xsmall"):
                 _one(actor, one, before)
             before = one

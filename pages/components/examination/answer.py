@@ -7,28 +7,20 @@ import streamlit as st
 from pages.components.examination import menu, statement, trend, viewer
 from pages.components.examination import tray as trays
 from pages.components.examination.tray import Result, Tray
-from pages.components.frame.words import markdown, span
+from pages.components.frame import paging
+from pages.components.frame.words import markdown
 from skinmodel import evidence, sentences
 from skinmodel.export import DISCLAIMER, long_date, refusal
 from skinmodel.unknown import THRESHOLD
 
-VISITS_AT_ONCE = 24  # sent to the browser; more are turned over like pages
+AT_ONCE = 24  # visits sent to the browser; more are turned over like pages
 
 
 @st.fragment
 def show(tray: Tray, result: Result) -> None:
     """The photo and the answer; a fragment, so that looking around reruns nothing else."""
     visits = range(len(result.analysis.visits))
-    pages = _pages(result)
-    first = pages[-1]
-    if len(pages) > 1:
-        first = st.segmented_control(
-            "Visits",
-            pages,
-            default=first,
-            required=True,
-            format_func=lambda at: span(at, VISITS_AT_ONCE, len(visits)),
-        )
+    seen = paging.turned("Visits", len(visits), each=AT_ONCE, key="answer-page", newest=True)
     outside = evidence.notice(result.card, tray.stated)
     notices = (outside,) if outside else ()
     hidden = withheld(tray, result)
@@ -38,7 +30,7 @@ def show(tray: Tray, result: Result) -> None:
         "facts": _facts(tray, result),
     }
     shown = viewer.view(
-        _view(result, first, hidden=hidden) | said,
+        _view(result, visits[seen], hidden=hidden) | said,
         key="viewer",
         on_reveal=lambda: tray.revealed.add(result.mark),
     )
@@ -71,7 +63,8 @@ def _without(tray: Tray, result: Result) -> None:
 
 def prepare(tray: Tray, result: Result) -> None:
     """Makes what `show` shows first, which takes a moment."""
-    _view(result, _pages(result)[-1], hidden=withheld(tray, result))
+    newest = range(len(result.analysis.visits))[-AT_ONCE:]
+    _view(result, newest, hidden=withheld(tray, result))
 
 
 def withheld(tray: Tray, result: Result) -> bool:
@@ -79,15 +72,9 @@ def withheld(tray: Tray, result: Result) -> bool:
     return not (result.analysis.assessed or result.drawn or result.mark in tray.revealed)
 
 
-def _pages(result: Result) -> range:
-    """The first visit of each page of visits."""
-    return range(0, len(result.analysis.visits), VISITS_AT_ONCE)
-
-
-def _view(result: Result, first: int, *, hidden: bool) -> dict[str, Any]:
-    seen = first, hidden
+def _view(result: Result, visits: range, *, hidden: bool) -> dict[str, Any]:
+    seen = visits, hidden
     if seen not in result.views:
-        visits = range(len(result.analysis.visits))[first : first + VISITS_AT_ONCE]
         result.views[seen] = viewer.describe(result, visits=visits, withheld=hidden)
     return result.views[seen]
 

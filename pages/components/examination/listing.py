@@ -5,7 +5,8 @@ import datetime
 import streamlit as st
 
 from pages.components.examination.tray import Item, Tray
-from pages.components.frame.words import count, markdown, span
+from pages.components.frame import paging
+from pages.components.frame.words import count, markdown
 from skinmodel.export import long_date
 
 PER_PAGE = 12
@@ -29,19 +30,9 @@ def photos(tray: Tray, *, action: str) -> None:
             st.button("Put the dates back", on_click=tray.undo_date, key="undo-date")
         if tray.removed:
             st.button(f"Put back {markdown(tray.removed[1].name)}", on_click=tray.undo, key="undo")
-    pages = range(0, len(tray.items), PER_PAGE)
-    start = 0
-    if len(pages) > 1:
-        start = st.segmented_control(
-            "Photos shown",
-            pages,
-            default=0,
-            required=True,
-            format_func=lambda at: span(at, PER_PAGE, len(tray.items)),
-            key=f"page-of-{len(pages)}",
-        )
+    seen = paging.turned("Photos", len(tray.items), each=PER_PAGE, key="photos-page")
     with st.container(horizontal=True, gap="small"):
-        for place, item in enumerate(tray.ordered[start : start + PER_PAGE], start=start + 1):
+        for place, item in enumerate(tray.ordered[seen], start=seen.start + 1):
             _one(tray, item, place)
     undated = sum(item.taken_on is None for item in tray.items)
     if undated and len(tray.items) > 1:

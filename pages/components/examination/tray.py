@@ -69,7 +69,7 @@ class Result:
     drawn: bool
     mark: str  # names its files
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)  # of the model that made it
-    views: dict[tuple[int, bool], dict[str, Any]] = field(default_factory=dict)  # by what is seen
+    views: dict[tuple[range, bool], dict[str, Any]] = field(default_factory=dict)  # by what is seen
 
     @property
     def made_on(self) -> datetime.date:

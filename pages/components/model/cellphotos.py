@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from pages.components.frame import serving
-from pages.components.frame.words import count, percent, span
+from pages.components.frame import paging, serving
+from pages.components.frame.words import count, percent
 from pages.components.model.card import diagnosis_name
 from pages.components.model.matrices import Cell
 from skinmodel.analysis import AnalysisFailed, SeriesPhoto, analyse
@@ -31,18 +31,9 @@ def draw(rows: pd.DataFrame, side: str, cell: Cell, folder: Path, *, key: str) -
         st.write("No photo lies here.")
         return
     own = own.sort_values(f"probability_{side}", ascending=False)
-    pages = range(0, len(own), AT_ONCE)
-    start = pages[0]
-    if len(pages) > 1:
-        start = st.selectbox(
-            "Photos",
-            pages,
-            format_func=lambda at: f"{span(at, AT_ONCE, len(own))} of {len(own)}",
-            key=f"page-{key}-{truth}-{ranked}",
-            width=200,
-        )
+    seen = paging.turned("Photos", len(own), each=AT_ONCE, key=f"page-{key}-{truth}-{ranked}")
     for column, row in zip(
-        st.columns(AT_ONCE), own.iloc[start : start + AT_ONCE].itertuples(), strict=False
+        st.columns(AT_ONCE), own.iloc[seen].itertuples(), strict=False
     ):
         with column:
             _photo(Path(str(row.path)), folder, ranked)

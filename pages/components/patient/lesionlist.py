@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.components.frame import thumbnails
-from pages.components.frame.words import count, span
+from pages.components.frame import paging, thumbnails
+from pages.components.frame.words import count
 from pages.components.patient import confirming, identity, planning
 from records.access.actors import Actor
 from records.clinic.lesions import LesionSummary
@@ -20,17 +20,7 @@ def show(actor: Actor, found: Sequence[LesionSummary]) -> None:
     if not found:
         st.write("No lesion yet. Add one, or click its place on the body map.")
         return
-    pages = range(0, len(found), PER_PAGE)
-    start = 0
-    if len(pages) > 1:
-        start = st.segmented_control(
-            "Lesions shown",
-            pages,
-            default=0,
-            required=True,
-            format_func=lambda at: span(at, PER_PAGE, len(found)),
-        )
-    for one in found[start : start + PER_PAGE]:
+    for one in found[paging.turned("Lesions", len(found), each=PER_PAGE, key="lesions-page")]:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             with st.container(width=WIDTH):
                 thumbnails.show(
