@@ -4,13 +4,13 @@ Photos are looked at with a short side of 150 pixels, as the limits were set.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from skinmodel.occlusion import corners
+from skinmodel.occlusion import brightest, corners
 
 Pixels = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -48,7 +48,7 @@ def ink(pixels: Pixels, away: Field) -> float:
     from_skin = lab - np.median(lab[(away > 0.4) & (away < 0.85)], axis=0)
     blue = (from_skin[..., 2] < -BLUER) & (lab[..., 2] < BLUE)
     green = (from_skin[..., 1] < -GREENER) & (lab[..., 1] < GREEN)
-    dark = (from_skin[..., 0] < -DARKER) & (pixels.max(axis=2) > BLACK)
+    dark = (from_skin[..., 0] < -DARKER) & (brightest(pixels) > BLACK)
     rim = cv2.dilate(corners(pixels).astype(np.uint8), np.ones((RIM, RIM), np.uint8)) > 0
     marked = (blue | green) & dark & ~rim & (away < 1.15)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(marked.astype(np.uint8))
@@ -112,19 +112,33 @@ def _ticks(pixels: Pixels) -> _Ticks:
     for line in _lines():
         lines = np.maximum(lines, cv2.morphologyEx(thin, cv2.MORPH_OPEN, line))
     thin &= 1 - lines
-    _, labels, stats, middles = cv2.connectedComponentsWithStats(thin)
+    _, labels, stats, found = cv2.connectedComponentsWithStats(thin)
+    middles = np.asarray(found, dtype=np.float64)
     area = stats[:, cv2.CC_STAT_AREA]
-    found: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-    for place in np.flatnonzero((area >= TICK_AREA[0]) & (area <= TICK_AREA[1])):
-        x, y, width, height = stats[place, :4]
-        own = np.argwhere(labels[y : y + height, x : x + width] == place)[:, ::-1]
-        # A bar of length l has the variance l**2 / 12 along itself; a pixel has one of its own.
-        variances, axes = np.linalg.eigh(np.cov(own.T) + np.eye(2) / 12)
-        short, long = np.sqrt(12 * variances)
-        if TICK_LENGTH[0] <= long <= TICK_LENGTH[1] and long >= SLENDER * short:
-            found.append((middles[place], axes[:, 1]))
-    both = np.array(found).reshape(-1, 2, 2)
-    return _Ticks(both[:, 0], both[:, 1])
+    sized = (area >= TICK_AREA[0]) & (area <= TICK_AREA[1])
+    # A bar of length l has the variance l**2 / 12 along itself; a pixel has one of its own.
+    variances, axes = np.linalg.eigh(_covariances(labels, middles, sized) + np.eye(2) / 12)
+    short, long = np.sqrt(12 * variances).T
+    straight = (long >= TICK_LENGTH[0]) & (long <= TICK_LENGTH[1]) & (long >= SLENDER * short)
+    return _Ticks(middles[sized][straight], axes[straight][..., 1])
+
+
+def _covariances(
+    labels: NDArray[Any], middles: NDArray[np.float64], chosen: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """How the pixels (x, y) of each chosen region lie around its middle: (N, 2, 2)."""
+    y, x = np.nonzero(chosen[labels])
+    own = labels[y, x]
+    across, down = np.stack([x, y]) - middles[own].T
+    count = len(middles)
+
+    def summed(products: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(own, products, minlength=count)[chosen], dtype=np.float64)
+
+    both = summed(across * down)
+    parts = np.stack([summed(across**2), both, both, summed(down**2)], axis=-1)
+    pixels = np.bincount(own, minlength=count)[chosen]
+    return (parts / (pixels[:, None] - 1)).reshape(-1, 2, 2)
 
 
 @cache

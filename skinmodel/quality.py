@@ -63,7 +63,8 @@ def measure(picture: Image.Image) -> Quality:
     fine = cv2.GaussianBlur(grey, (0, 0), 1)
     finest = _energy(grey - fine, seen)
     middle = float(np.median(grey[seen]))
-    darkest = pixels.min(axis=2)
+    red, green, blue = cv2.split(pixels)
+    darkest = np.minimum(np.minimum(red, green), blue)
     white = darkest >= 235
     return Quality(
         sharpness=math.log(finest / _energy(fine - cv2.GaussianBlur(grey, (0, 0), 2), seen)),
@@ -134,5 +135,5 @@ def _lesion(pixels: NDArray[np.uint8], away: Field, seen: NDArray[np.bool_]) -> 
     soft = cv2.GaussianBlur(pixels, (0, 0), 1.5)
     lab = cv2.cvtColor(soft, cv2.COLOR_RGB2LAB).astype(np.float32)
     skin = np.median(lab[seen & (away > 0.6)], axis=0)
-    apart = np.sqrt((np.square(lab - skin) * (0.6, 1, 1)).sum(axis=2))
-    return float((apart > 12)[seen].mean())
+    light, green, blue = cv2.split(np.square(lab - skin))
+    return float((0.6 * light + green + blue > 12**2)[seen].mean())
