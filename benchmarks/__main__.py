@@ -135,8 +135,8 @@ def robustness() -> Iterator[Row]:
         yield Row(
             f"Same top diagnosis, {name}",
             share,
-            f"{result['photos']} photos; a probability moves by {found['mean_change']:.3f},"
-            f" the most changed by {found['moved']:.3f} on average",
+            f"{found['same']} of {result['photos']} photos; a probability moves by"
+            f" {found['mean_change']:.3f}, the most changed by {found['moved']:.3f} on average",
             f"at least {wanted:.0%}",
             share >= wanted,
             share=True,

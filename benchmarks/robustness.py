@@ -1,7 +1,7 @@
 """The same real photos made otherwise: how often the answer of the model in use stays the same.
 
 Test photos of lesions that took no part in training, one a lesion. The changes and what is counted
-are those of the model's card, which holds the same numbers for a sample of its own.
+are those of the model's card, for which `python -m training remeasure` takes more photos.
 """
 
 import os

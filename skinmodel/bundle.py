@@ -27,6 +27,7 @@ from skinmodel.weights import (
     fill,
     read_file,
     read_tensors,
+    replace_file,
     to_bytes,
     write_folder,
 )
@@ -116,8 +117,20 @@ def save_model(
     if unknown:
         files[UNKNOWN_FILE] = to_bytes(unknown.to_tensors())
         card["unknown_sha256"] = hashlib.sha256(files[UNKNOWN_FILE]).hexdigest()
-    text = json.dumps(card, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return write_folder(folder, files | {CARD: text.encode()})
+    return write_folder(folder, files | {CARD: _card_bytes(card)})
+
+
+def rewrite_card(folder: Path, changes: Mapping[str, Any]) -> None:
+    """Replaces parts of a model's card; its weights and how they are read stay what they are.
+
+    InvalidModel if there is no card that can be read.
+    """
+    card = _read_card(folder / CARD)
+    replace_file(folder / CARD, _card_bytes(card | dict(changes)))
+
+
+def _card_bytes(card: Mapping[str, Any]) -> bytes:
+    return (json.dumps(card, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
         ("training", "cross-validate"),
         ("training", "tune"),
         ("training", "evaluate"),
+        ("training", "remeasure"),
         ("training", "fit-outline"),
         ("records", "export"),
         ("records", "verify"),

@@ -62,8 +62,11 @@ NUMBERS: dict[str, Any] = {
     "several_photos": {"lesions": 4, "arms": {"first photo alone": {"log_loss": SHARE}}},
     "unknown": {"test": COUNTS, "per_diagnosis": dict.fromkeys(CODES, COUNTS),
                 "drawn": {"noise": FOUND}, "all_drawn": FOUND, "plain_skin": None},
-    "robustness": {"photos": 9, "changes": {"mirrored": {"same_top_diagnosis": 0.97,
-                                                         "mean_change": 0.02}}},
+    "robustness": {"photos": 9, "wanted": 0.95, "changes": {
+        "mirrored": {"same": 9, "same_top_diagnosis": 1.0, "interval": [0.7, 1.0],
+                     "mean_change": 0.0, "moved": 0.0},
+        "blue + 10 %": {"same_top_diagnosis": 0.78, "mean_change": 0.0234},  # as older cards
+    }},
 }  # fmt: skip
 CARD = {
     "numbers": NUMBERS,
@@ -99,7 +102,9 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
     assert told["Melanomas above the alert line"].endswith("of 5 melanomas")
     assert len(page.get("plotly_chart")) == 6
     assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
+    assert r"Fewer do: blue \+ 10 \%." in says(page)
     cells = {str(cell) for table in page.table for cell in table.value.to_numpy().ravel()}
+    assert "9 of 9" in cells and any(cell.startswith(r"2\.3") for cell in cells)
     assert any(cell.startswith(r"\>") for cell in cells)  # a "> 99 %" is no quotation
 
 

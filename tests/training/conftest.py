@@ -91,7 +91,7 @@ def isic(tmp_path: Path, drawn_isic: Layout) -> Layout:
     return Layout(shutil.copytree(drawn_isic.folder, tmp_path / "isic"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> TrainConfig:
     """Settings that learn the patches in a few seconds."""
     return TrainConfig(

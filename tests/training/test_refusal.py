@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from skinmodel.calibration import Calibration
@@ -16,7 +17,14 @@ from training.__main__ import main
 from training.learning.config import TrainConfig
 from training.measuring.decoys import KINDS, draw_decoys, plain_skin
 from training.measuring.leaveout import LEFT_OUT
-from training.measuring.robustness import CHANGES, SHORT, measure_changes, resized
+from training.measuring.robustness import (
+    CHANGES,
+    FILTERS,
+    SHORT,
+    SHORT_SIDES,
+    measure_changes,
+    resized,
+)
 
 
 def test_decoys_are_the_same_for_the_same_seed() -> None:
@@ -57,9 +65,29 @@ def test_changes_are_told_from_none(tiny: TrainConfig) -> None:
     found = measure_changes(network, tiny.preparation, Calibration(), photos, changes)
     assert found["photos"] == 12
     none, inverted = found["changes"]["none"], found["changes"]["all"]
-    assert none == {"same_top_diagnosis": 1.0, "mean_change": 0.0, "moved": 0.0}
+    assert none["same"] == 12 and none["same_top_diagnosis"] == none["interval"][1] == 1
+    assert none["mean_change"] == none["moved"] == 0
+    assert inverted["same"] == round(12 * inverted["same_top_diagnosis"])
     assert inverted["moved"] >= inverted["mean_change"] > 0
     assert set(SHORT) <= CHANGES.keys()
+
+
+def test_changes_make_photos_what_their_names_say() -> None:
+    picture = Image.fromarray(np.full((30, 40, 3), 100, dtype=np.uint8))
+    picture.putpixel((0, 0), (255, 0, 0))
+    made = {name: change(picture) for name, change in CHANGES.items()}
+    for short in SHORT_SIDES:
+        assert made[f"short side {short} px"].size == (short * 4 // 3, short)
+    assert {made[f"450 px by {name}"].size for name in FILTERS} == {(600, 450)}
+    assert made["450 px, JPEG quality 60"].size == (600, 450)
+    assert made["warmer: red + 10 %, blue - 10 %"].getpixel((9, 9)) == (110, 100, 90)
+    assert made["green - 10 %"].getpixel((9, 9)) == (100, 90, 100)
+    corners = {
+        "a quarter turn": (0, 39), "a half turn": (39, 29), "three quarter turns": (29, 0),
+        "mirrored": (39, 0), "turned upside down and mirrored": (0, 29),
+    }  # fmt: skip
+    for name, place in corners.items():
+        assert made[name].getpixel(place) == (255, 0, 0)
 
 
 def test_each_diagnosis_is_left_out_in_turn(

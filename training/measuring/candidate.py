@@ -16,7 +16,7 @@ from skinmodel.bundle import save_model
 from skinmodel.diagnoses import CODES
 from skinmodel.golden import GOLDEN, answers, golden_bytes
 from skinmodel.network import CnnLstm, for_use
-from skinmodel.unknown import THRESHOLD
+from skinmodel.unknown import THRESHOLD, Unknown
 from training.data.seen import SEEN, fingerprints
 from training.learning.checkpoint import load_tensors
 from training.learning.config import read_object
@@ -24,7 +24,7 @@ from training.learning.loop import BEST, HISTORY
 from training.learning.origin import met_before
 from training.learning.run import CONFIG, Run, counts
 from training.measuring import robustness
-from training.measuring.cases import score_cases
+from training.measuring.cases import Cases, score_cases
 from training.measuring.leaveout import LEFT_OUT
 from training.measuring.numbers import calibrate, measured, with_tests
 from training.measuring.refusal import measure_unknown, unknown_of
@@ -69,7 +69,7 @@ def make_candidate(
     calibration = calibrate(kept_apart, prior_training=_training_mix(run))
     unknown = unknown_of(ready, run, kept_apart)
     progress(next(steps), STEPS)
-    test = replace(test, refused=unknown.scores(test.pooled, test.early) > THRESHOLD)
+    test = with_refusals(test, unknown)
     calibration = with_tests(calibration, test)
     numbers = measured(ready, run, calibration, test=test, kept_apart=kept_apart)
     progress(next(steps), STEPS)
@@ -93,7 +93,7 @@ def make_candidate(
         "numbers": numbers,
         "training": {
             "command": command,
-            "commit": _commit(),
+            "commit": commit(),
             "settings": read_object(run.folder / CONFIG),
             "best_epoch": best["epoch"],
             "notes": [*run.notes, *notes],
@@ -107,6 +107,11 @@ def make_candidate(
         folder, network, version=version, preparation=run.config.preparation,
         calibration=calibration, unknown=unknown, rest=rest, beside={GOLDEN: golden},
     )  # fmt: skip
+
+
+def with_refusals(test: Cases, unknown: Unknown) -> Cases:
+    """The test lesions with which of their photos count as none of the eight."""
+    return replace(test, refused=unknown.scores(test.pooled, test.early) > THRESHOLD)
 
 
 def as_saved(network: CnnLstm) -> None:
@@ -123,7 +128,7 @@ def _training_mix(run: Run) -> list[float]:
     return [float((part["diagnosis"] == code).mean()) for code in CODES]
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The code's commit, where it is run from a checkout."""
     try:
         result = subprocess.run(

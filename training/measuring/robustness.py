@@ -15,18 +15,22 @@ from skinmodel.calibration import Calibration
 from skinmodel.network import CnnLstm
 from skinmodel.transforms import Preparation
 from training.learning.run import Run
+from training.measuring.metrics import proportion
 from training.measuring.scoring import head_logits, photo_features
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Image.Image], Image.Image]
+Progress = Callable[[int, int], None]  # how many changes are done, of how many
 SAME = 0.95  # wanted: this share of photos keeps its top diagnosis
 SHORT_SIDES = (150, 300, 450, 1000, 3000)  # pixels
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "box": Image.Resampling.BOX,
-    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "Hamming": Image.Resampling.HAMMING,
     "Lanczos": Image.Resampling.LANCZOS,
 }
+QUALITIES = (60, 75, 85, 95)
 
 
 def resized(short: int, how: Image.Resampling = Image.Resampling.BICUBIC) -> Change:
@@ -51,6 +55,11 @@ def stored(quality: int) -> Change:
     return change
 
 
+def large_and_stored(quality: int) -> Change:
+    """The photo as a camera's file: a short side of 450 pixels, and JPEG."""
+    return lambda picture: stored(quality)(resized(450)(picture))
+
+
 def balanced(red: float, green: float, blue: float) -> Change:
     """The photo with its channels multiplied."""
 
@@ -69,38 +78,57 @@ def turned(how: Image.Transpose) -> Change:
 CHANGES: dict[str, Change] = {
     **{f"short side {short} px": resized(short) for short in SHORT_SIDES},
     **{f"450 px by {name}": resized(450, how) for name, how in FILTERS.items()},
-    **{f"JPEG quality {quality}": stored(quality) for quality in (60, 75, 95)},
+    **{f"JPEG quality {quality}": stored(quality) for quality in QUALITIES},
+    **{f"450 px, JPEG quality {quality}": large_and_stored(quality) for quality in QUALITIES[:1]},
     "red + 10 %": balanced(1.1, 1, 1),
     "red - 10 %": balanced(0.9, 1, 1),
+    "green + 10 %": balanced(1, 1.1, 1),
+    "green - 10 %": balanced(1, 0.9, 1),
     "blue + 10 %": balanced(1, 1, 1.1),
     "blue - 10 %": balanced(1, 1, 0.9),
+    "warmer: red + 10 %, blue - 10 %": balanced(1.1, 1, 0.9),
+    "cooler: red - 10 %, blue + 10 %": balanced(0.9, 1, 1.1),
     "a quarter turn": turned(Image.Transpose.ROTATE_90),
     "a half turn": turned(Image.Transpose.ROTATE_180),
+    "three quarter turns": turned(Image.Transpose.ROTATE_270),
     "mirrored": turned(Image.Transpose.FLIP_LEFT_RIGHT),
+    "turned upside down and mirrored": turned(Image.Transpose.FLIP_TOP_BOTTOM),
 }
-# What the card tells, without the largest photos, which take a second each.
+# What a new model's card tells: of each kind the ends, where most changes, and fewer photos.
 SHORT = (
-    "short side 300 px", "450 px by nearest", "450 px by Lanczos", "JPEG quality 60",
-    "red + 10 %", "red - 10 %", "blue + 10 %", "blue - 10 %", "a quarter turn", "mirrored",
+    "short side 150 px", "short side 300 px", "short side 3000 px", "450 px by nearest",
+    "450 px by Lanczos", "JPEG quality 60", "JPEG quality 95", "red + 10 %", "red - 10 %",
+    "blue + 10 %", "blue - 10 %", "a quarter turn", "mirrored",
 )  # fmt: skip
-MOST = 200  # photos for the card
+MOST = 200  # photos for a new model's card
 
 
-def for_card(network: CnnLstm, run: Run, calibration: Calibration) -> dict[str, Any]:
-    """The changes in SHORT on a sample of test photos, one a lesion."""
+def for_card(
+    network: CnnLstm,
+    run: Run,
+    calibration: Calibration,
+    *,
+    most: int = MOST,
+    changes: Sequence[str] = SHORT,
+    progress: Progress = lambda *_: None,
+) -> dict[str, Any]:
+    """These changes on a sample of at most so many test photos, one a lesion."""
     first = [photos[0] for photos in run.lesions("test").photos]
-    chosen = np.random.default_rng(run.config.seed).permutation(len(first))[:MOST]
+    chosen = np.random.default_rng(run.config.seed).permutation(len(first))[:most]
     found = measure_changes(
         network,
         run.config.preparation,
         calibration,
         [run.cache[first[i]] for i in chosen],
-        {name: CHANGES[name] for name in SHORT},
+        {name: CHANGES[name] for name in changes},
+        progress,
     )
     return {
-        "how": "The same test photos made otherwise, one a lesion. same_top_diagnosis: share whose "
-        "likeliest diagnosis at the training mix stays; mean_change: of a probability; moved: of "
-        "the probability that changes most.",
+        "how": f"{len(chosen):,} of {len(first):,} test lesions, one photo each, made otherwise. "
+        "same_top_diagnosis: share whose likeliest diagnosis at the training mix stays, with "
+        "Wilson's 95 % interval; mean_change: of a probability; moved: of the probability that "
+        "changes most. The photos are as large as the training photos, so larger ones are enlarged "
+        "from them and hold no more detail.",
         **found,
     }
 
@@ -111,8 +139,9 @@ def measure_changes(
     calibration: Calibration,
     photos: Sequence[Pixels],
     changes: Mapping[str, Change] = CHANGES,
+    progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
-    """For each change the share of photos with the same top diagnosis, and how far numbers move.
+    """For each change how many photos keep their top diagnosis, and how far numbers move.
 
     The top diagnosis is that of the shown probabilities, at the training mix; `moved` is the mean
     over photos of the largest change of any probability, `mean_change` that over all of them.
@@ -130,12 +159,18 @@ def measure_changes(
 
     before = probabilities(None)
     found = {}
-    for name, change in changes.items():
+    for done, (name, change) in enumerate(changes.items()):
+        progress(done, len(changes))
         after = probabilities(change)
         moved = np.abs(after - before)
+        same = int((after.argmax(1) == before.argmax(1)).sum())
+        share = proportion(same, len(photos))
         found[name] = {
-            "same_top_diagnosis": round(float((after.argmax(1) == before.argmax(1)).mean()), 4),
+            "same": same,
+            "same_top_diagnosis": share and share[0],
+            "interval": share and share[1:],
             "mean_change": round(float(moved.mean()), 4),
             "moved": round(float(moved.max(axis=1).mean()), 4),
         }
+    progress(len(changes), len(changes))
     return {"photos": len(photos), "wanted": SAME, "changes": found}

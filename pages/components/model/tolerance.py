@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.components.frame.words import DASH, percent
-from pages.components.model.card import Part, diagnosis_name
+from pages.components.frame.words import DASH, NARROW_SPACE, markdown, percent
+from pages.components.model.card import Part, between, diagnosis_name
 from pages.components.model.measures import how, table
 
 
@@ -31,7 +31,7 @@ def refusals(report: Part | None) -> None:
     with right:
         table(
             {
-                "What shows no lesion": [kind[:1].upper() + kind[1:] for kind in strange],
+                "What shows no lesion": [_capital(kind) for kind in strange],
                 "Pictures": [f"{found['pictures']:,}" for found in strange.values()],
                 "Not assessed": [f"{found['refused']:,}" for found in strange.values()],
                 "AUROC": [f"{found['auroc']:.2f}" for found in strange.values()],
@@ -48,12 +48,38 @@ def changes(report: Part | None) -> None:
     found = report["changes"]
     table(
         {
-            "Change": [kind[:1].upper() + kind[1:] for kind in found],
-            "Same top diagnosis": [percent(one["same_top_diagnosis"]) for one in found.values()],
-            "Mean change of a probability": [
-                DASH if one.get("mean_change") is None else percent(one["mean_change"])
-                for one in found.values()
-            ],
+            "Change": [_capital(kind) for kind in found],
+            "Same top diagnosis": [_kept(one) for one in found.values()],
+            "Photos": [_counted(one, report["photos"]) for one in found.values()],
+            "Mean change of a probability": [_moved(one, "mean_change") for one in found.values()],
+            "Of the one that changes most": [_moved(one, "moved") for one in found.values()],
         }
     )
+    if wanted := report.get("wanted"):
+        below = [kind for kind, one in found.items() if one["same_top_diagnosis"] < wanted]
+        st.markdown(
+            f"At least {percent(wanted)} of the photos should keep their top diagnosis. "
+            + (f"Fewer do: {markdown(', '.join(below))}." if below else "They do in every row.")
+        )
     how(report)
+
+
+def _kept(one: Part) -> str:
+    """A share, with its interval where the card has one."""
+    low_high = one.get("interval")
+    share = percent(one["same_top_diagnosis"])
+    return f"{share} ({between(low_high)})" if low_high else share
+
+
+def _counted(one: Part, photos: int) -> str:
+    """As "388 of 400"; an older card counted the photos alone."""
+    return f"{one['same']:,} of {photos:,}" if "same" in one else f"{photos:,}"
+
+
+def _moved(one: Part, name: str) -> str:
+    """Tenths of a percentage point; whole ones would all be alike."""
+    return DASH if one.get(name) is None else f"{100 * one[name]:.1f}{NARROW_SPACE}%"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
