@@ -146,13 +146,19 @@ def robustness() -> Iterator[Row]:
 def strange() -> Iterator[Row]:
     """Pictures that show no lesion, told from real photos."""
     from benchmarks import robustness, strange
+    from skinmodel.images import InvalidImage
+    from skinmodel.predict import InvalidInput
+    from skinmodel.weights import InvalidModel
 
     folder = robustness.data_folder()
     if not all((folder / name).is_dir() for name in ("isic2019", "not_skin")):
         wanted = f"no isic2019 and not_skin in {folder} (set SKIN_TEST_DATA)"
         print(f"strange: {wanted}", file=sys.stderr)
         return
-    result = strange.measure(folder)
+    try:
+        result = strange.measure(folder)
+    except (InvalidImage, InvalidInput, InvalidModel) as error:
+        sys.exit(f"strange: {error}")
     for name, found in result["kinds"].items():
         yield Row(
             f"AUROC against test photos, {name}",

@@ -15,9 +15,11 @@ from sklearn.metrics import roc_auc_score
 import settings
 from skinmodel.analysis import extract_features
 from skinmodel.bundle import Model, load_model
-from skinmodel.images import read_photo
+from skinmodel.images import InvalidImage, read_photo
+from skinmodel.predict import find_photos
 from skinmodel.registry import Registry
 from skinmodel.unknown import THRESHOLD
+from skinmodel.weights import InvalidModel
 from training.data.manifest import read_isic
 from training.data.splits import assign
 from training.measuring.decoys import draw_decoys
@@ -33,16 +35,19 @@ SHARES = 0.25, 0.9  # of a picture's height
 def measure(folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0) -> dict[str, Any]:
     """AUROC of each kind of picture, and how many are refused.
 
-    `folder` holds photos of lesions in `isic2019` and of other things in `not_skin`. ValueError for
-    a model without an unknown score.
+    `folder` holds photos of lesions in `isic2019` and of other things in `not_skin`. InvalidInput
+    or InvalidImage where there are none or one cannot be read, InvalidModel for a model without an
+    unknown score.
     """
     found = settings.load()
     model = load_model(Registry(found.models_dir, found.own_models_dir).active())
+    if model.unknown is None:
+        raise InvalidModel(f"Model {model.version} has no unknown score.")
+    photos = [_read(path) for path in find_photos(folder / "not_skin").values()]
     table = assign(read_isic(folder / "isic2019").table)
     first = table[table["split"] == "test"].drop_duplicates("lesion")
     chosen = first.sample(min(most, len(first)), random_state=seed)
     real = _far(model, [_read(Path(path)) for path in chosen["path"]])
-    photos = [_read(path) for path in sorted((folder / "not_skin").glob("*.jpg"))]
     shots = [_read(path) for path in sorted(SCREENSHOTS.glob("*.webp"))]
     drawn = [Image.fromarray(one) for kind in draw_decoys(seed, crops).values() for one in kind]
     random = np.random.default_rng(seed)
@@ -70,13 +75,15 @@ def measure(folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0) -
 
 
 def _read(path: Path) -> Image.Image:
-    return read_photo(path.read_bytes()).picture
+    try:
+        return read_photo(path.read_bytes()).picture
+    except InvalidImage as error:
+        raise InvalidImage(f"{path.name}: {error}") from error
 
 
 def _far(model: Model, pictures: list[Image.Image]) -> Array:
     """The unknown score of each picture."""
-    if model.unknown is None:
-        raise ValueError(f"Model {model.version} has no unknown score.")
+    assert model.unknown
     maps, early = extract_features(model, pictures)
     return model.unknown.scores(maps.mean(dim=(-2, -1)), early)
 
