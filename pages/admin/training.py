@@ -50,7 +50,7 @@ def new(actor: Actor, *, folded: bool) -> None:
             begin = st.button("Start", type="primary", disabled=request is None)
             weigh = st.button("Estimate time, memory and disk", disabled=request is None)
         if request and weigh:
-            estimating.measure(request)
+            estimating.begin(request)
         if request:
             estimating.show(request)
         if request and begin:

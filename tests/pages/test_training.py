@@ -4,6 +4,8 @@ import dataclasses
 import datetime
 import json
 import shutil
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.components.frame import serving
-from pages.components.learning import ended, runs
+from pages.components.learning import ended, estimating, runs
 from records.access.actors import ADMIN, CONSOLE
 from records.models import jobs, leases
 from records.models.jobs import Job
@@ -23,6 +25,7 @@ from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
 from training.data.datasets import write_data_set
 from training.data.manifest import read_isic
+from training.runs.estimate import Estimate
 from training.runs.folder import HISTORY, LOG, PROGRESS, Progress
 
 PAGE = MAIN.parent / "admin" / "training.py"
@@ -152,6 +155,54 @@ def test_run_again_with_changes_begins_with_what_was_asked_for() -> None:
     assert (numbers["Epochs"], numbers["Seed"]) == (20, 7)
     press(page, "Start")
     assert [one.request["settings"]["seed"] for one in all_jobs()] == [7, 7]
+
+
+def answered(page: AppTest) -> AppTest:
+    """The page once the estimate is there; the browser asks for it again and again."""
+    until = time.monotonic() + 60
+    while any(trial.at_work for trial in page.session_state["estimates"].values()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return page.run()
+
+
+@pytest.mark.usefixtures("toys")
+def test_the_page_can_be_used_while_a_run_is_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program that estimates waits here until a file is there."""
+    go = tmp_path / "go"
+    found = Estimate(120.0, 10**9, 8 * 10**9, 10**8, 10**11)
+    script = f"""
+import json, pathlib, sys, time
+asked = json.loads(sys.stdin.read())
+print(json.dumps({{"at": [0.4, "Training for a moment on 48 photos"]}}), flush=True)
+while not pathlib.Path({str(go)!r}).exists():
+    time.sleep(0.01)
+if asked["settings"]["epochs"] < 99:
+    print(json.dumps({dataclasses.asdict(found)!r}))
+"""
+    monkeypatch.setattr(estimating, "command", lambda: [sys.executable, "-S", "-c", script])
+    page = press(opened(), "Estimate time, memory and disk")
+    (trial,) = page.session_state["estimates"].values()
+    while trial.task.reported[1] == estimating.BEGUN:
+        time.sleep(0.02)
+    page = page.run()
+    assert "Training for a moment on 48 photos" in str(page.get("progress")[0].proto)
+    assert not next(b for b in page.button if b.label == "Start").disabled
+    epochs = next(box for box in page.number_input if box.label == "Epochs")
+    page = epochs.set_value(100).run()
+    assert not page.get("progress")  # it is of other settings
+    press(page, "Estimate time, memory and disk")
+    assert trial.given_up
+    press(page, "Stop the estimate")
+    assert not page.get("progress")
+    press(page, "Estimate time, memory and disk")
+    go.touch()
+    assert estimating.FAILED in says(answered(page)).replace("\\", "")
+    next(box for box in page.number_input if box.label == "Epochs").set_value(20).run()
+    press(page, "Estimate time, memory and disk")
+    assert "About 2 minutes on this server" in says(answered(page))
 
 
 @pytest.mark.usefixtures("toys")

@@ -1,7 +1,8 @@
 """What a run will take, from a very short one on a few of its photos.
 
-`python -m training.runs.estimate` is a process of its own, with the trainer's priority and threads: the
-request comes as JSON on standard input, the estimate goes as JSON to standard output.
+`python -m training.runs.estimate` is a process of its own, with the trainer's priority and threads.
+The request comes as JSON on standard input; how far it is and the estimate go to standard output,
+as lines of JSON.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from training.measuring.robustness import MOST, SHORT
 from training.learning.run import Run, train
 from training.data.splits import assign, lacking
 
+Progress = Callable[[float, str], None]
 LEAST = 48  # photos that are tried
 DRAWN = 250  # pictures that are no lesion, which a candidate is shown
 CHECKPOINTS = 6  # times the weights: two sets of them, the optimizer's, the average, one in writing
@@ -72,8 +74,12 @@ class Estimate:
         )
 
 
-def estimate(request: Request, places: Places) -> Estimate:
-    """Trains an epoch on a few photos, and multiplies; InvalidConfig or InvalidData as the run."""
+def estimate(request: Request, places: Places, progress: Progress = lambda *_: None) -> Estimate:
+    """Trains an epoch on a few photos, and multiplies; InvalidConfig or InvalidData as the run.
+
+    `progress` hears which share of the work is done, and what is done next.
+    """
+    progress(0.1, "Looking at the data")
     there = {one.id: one for one in data_sets(places.data_sets)}
     manifest = combined([there[name] for name in request.data if name in there])
     table = assign(manifest.table)
@@ -85,7 +91,7 @@ def estimate(request: Request, places: Places) -> Estimate:
         if init and not init.exists():  # not fetched yet; any weights take as long
             init = Path(name) / init.name
             save_file(CnnLstm(config.model).backbone.state_dict(), init)
-        tried = _try(_few(table, config), config, init, Path(name))
+        tried = _try(_few(table, config), config, init, Path(name), progress)
     photos = {split: int((table["split"] == split).sum()) for split in set(table["split"])}
     return Estimate(
         seconds=_seconds(photos, request, config, tried),
@@ -122,8 +128,11 @@ def _few(table: pd.DataFrame, config: TrainConfig) -> pd.DataFrame:
     return few.assign(split="train")
 
 
-def _try(few: pd.DataFrame, config: TrainConfig, init: Path | None, folder: Path) -> _Tried:
+def _try(
+    few: pd.DataFrame, config: TrainConfig, init: Path | None, folder: Path, progress: Progress
+) -> _Tried:
     """One epoch on a few photos, in a folder that is thrown away."""
+    progress(0.2, f"Reading {len(few)} of the photos")
     begun = time.perf_counter()
     cache = open_cache(
         list(few["path"]), read=lambda data: read_photo(data).picture,
@@ -133,6 +142,7 @@ def _try(few: pd.DataFrame, config: TrainConfig, init: Path | None, folder: Path
     short = replace(config, epochs=1, sizes=((1.0, max(side for _, side in config.sizes)),))
     both = pd.concat([few, few[:8].assign(split="validation")])
     run = Run(folder, short, both, cache, ())
+    progress(0.4, f"Training for a moment on {len(few)} photos")
     lines: list[tuple[float, dict[str, Any]]] = []
     begun = time.perf_counter()
     train(
@@ -209,8 +219,13 @@ def main() -> int:
     process.step_back()
     torch.set_num_threads(given.threads)
     request = Request.from_dict(json.loads(sys.stdin.read()))
+
+    def told(share: float, text: str) -> None:
+        print(json.dumps({"at": [share, text]}), flush=True)
+
     try:
-        found: dict[str, Any] = asdict(estimate(request, Places(given.data_dir, given.bundled)))
+        places = Places(given.data_dir, given.bundled)
+        found: dict[str, Any] = asdict(estimate(request, places, told))
     except (InvalidConfig, InvalidData, TrainingFailed) as error:
         found = {"problem": str(error)}
     print(json.dumps(found))

@@ -27,11 +27,17 @@ log = logging.getLogger("dermtrace")
 class Task(Generic[T]):
     """Work under way: `answer` is None until it is done, and a sentence where nothing came of it.
 
-    `so_far` is what earlier work has brought that this one goes on with.
+    `so_far` is what earlier work has brought that this one goes on with. Work that is not `placed`
+    takes no place of an analysis and has its own time limit.
     """
 
     def __init__(
-        self, work: Callable[[Progress], T], label: str, *, so_far: T | None = None
+        self,
+        work: Callable[[Progress], T | str],
+        label: str,
+        *,
+        so_far: T | None = None,
+        placed: bool = True,
     ) -> None:
         self.answer: T | str | None = None
         self.so_far = so_far
@@ -39,7 +45,10 @@ class Task(Generic[T]):
         places, seconds = serving.places(), serving.limits().max_analysis_seconds
 
         def wait() -> None:
-            self._finish(lambda: places.run(work, seconds=seconds, progress=self._hear))
+            if placed:
+                self._finish(lambda: places.run(work, seconds=seconds, progress=self._hear))
+            else:
+                self._finish(lambda: work(self._hear))
 
         # The thread that waits; the work has one of its own.
         threading.Thread(target=wait, daemon=True).start()
@@ -48,7 +57,7 @@ class Task(Generic[T]):
         if text:
             self.reported = (min(1.0, share), text)
 
-    def _finish(self, work: Callable[[], T]) -> None:
+    def _finish(self, work: Callable[[], T | str]) -> None:
         try:
             self.answer = work()
         except (RecordError, InvalidImage) as error:
