@@ -1,18 +1,26 @@
 """Two who change the same: neither overwrites what the other has just saved."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from records.errors import Conflict
-from records.tables import ConfirmationRow, LesionRow, OutlineRow, PatientRow, VisitRow
+from records.tables import (
+    ConfirmationRow,
+    LesionRow,
+    OutlineRow,
+    PatientRow,
+    ScaleRow,
+    VisitRow,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Corrected = TypeVar("Corrected", ConfirmationRow, OutlineRow)
+Corrected = TypeVar("Corrected", ConfirmationRow, OutlineRow, ScaleRow)
 
 
 def expect(row: PatientRow | LesionRow | VisitRow, edition: int) -> None:
@@ -46,3 +54,16 @@ def supersede(
     if before:
         before.current = False
     return before
+
+
+def every(
+    session: Session, rows: type[Corrected], which: ColumnElement[bool]
+) -> Sequence[Corrected]:
+    """All editions of some, the replaced ones too, oldest first."""
+    return session.scalars(select(rows).where(which).order_by(rows.at, rows.current, rows.id)).all()
+
+
+def purge(session: Session, rows: type[Corrected], which: ColumnElement[bool]) -> None:
+    """Removes all editions of what is removed for good."""
+    session.execute(update(rows).where(which).values(replaces_id=None))
+    session.execute(delete(rows).where(which))

@@ -117,6 +117,8 @@ class VisitRow(Base):
     polarisation: Mapped[str] = mapped_column(String(16))
     contact: Mapped[str] = mapped_column(String(16))
     device: Mapped[str] = mapped_column(String(120))
+    field_mm: Mapped[float | None]
+    field_within_mm: Mapped[float | None]
     note: Mapped[str] = mapped_column(Text)
     added_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     added_by: Mapped[str] = _account()
@@ -169,6 +171,22 @@ class OutlineRow(Base):
     points: Mapped[list[list[float]]] = mapped_column(JSON)  # x, y in the upright photo's pixels
     replaces_id: Mapped[str | None] = mapped_column(
         String(32), ForeignKey("outline.id"), unique=True
+    )
+    current: Mapped[bool]
+    at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
+    account_id: Mapped[str] = _account()
+
+
+class ScaleRow(Base):
+    """A known distance marked in a photo; a correction is a new row that names the one before."""
+
+    __tablename__ = "scale"
+    id: Mapped[str] = _id()
+    photo_id: Mapped[str] = _to("photo")
+    ends: Mapped[list[list[float]]] = mapped_column(JSON)  # x, y in the upright photo's pixels
+    millimetres: Mapped[float]
+    replaces_id: Mapped[str | None] = mapped_column(
+        String(32), ForeignKey("scale.id"), unique=True
     )
     current: Mapped[bool]
     at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)

@@ -12,6 +12,9 @@ import numpy as np
 from skinmodel.measures import Measures
 
 Kind = Literal["ratio", "difference"]
+HANDS = "one", "both"  # of two outlines, how many were drawn by hand
+POWERS = {"area": 2, "longest": 1, "shortest": 1}  # of a length
+BOUND = 1.96  # standard deviations: 95 % lie within
 
 
 @dataclass(frozen=True)
@@ -52,23 +55,26 @@ def compare(
     after: Measures,
     scale: float | None,
     repeatability: Mapping[str, Repeatability],
+    *,
+    scale_error: float = 0.0,
 ) -> tuple[Change, ...]:
     """Every measure's change, the later photo brought to the earlier one's scale.
 
     `scale` is how many of the earlier photo's pixels one of the later's is; where it is not known
-    (None) shape and colour alone are compared.
+    (None) shape and colour alone are compared. `scale_error`, one standard deviation as a fraction,
+    adds to the errors of sizes.
     """
     ratios = log_ratios(before, after, scale) if scale else {}
     changes = []
     for name, log_ratio in ratios.items():
-        known = repeatability[name]
+        known, off = repeatability[name], POWERS[name] * scale_error
         changes.append(
             Change(
                 name,
                 "ratio",
                 float(np.expm1(log_ratio)),
-                float(np.expm1(known.error)),
-                float(np.expm1(known.limit)),
+                float(np.expm1(np.hypot(known.error, off))),
+                float(np.expm1(np.hypot(known.limit, BOUND * off))),
             )
         )
     for name, difference in differences(before, after).items():
@@ -79,10 +85,9 @@ def compare(
 
 def log_ratios(before: Measures, after: Measures, scale: float) -> dict[str, float]:
     """Logarithms of the sizes' ratios; `scale` brings the later photo's lengths to the earlier."""
-    powers = {"area": 2, "longest": 1, "shortest": 1}
     return {
         name: float(np.log(getattr(after, name) * scale**power / getattr(before, name)))
-        for name, power in powers.items()
+        for name, power in POWERS.items()
     }
 
 

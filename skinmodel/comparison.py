@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import hypot, log
 
 from PIL import Image
 
-from skinmodel.changes import Change, Repeatability, compare
+from skinmodel.changes import HANDS, Change, Repeatability, compare
 from skinmodel.measures import Measures, NotMeasurable, measure
-from skinmodel.outline import Outline, drawn_outline, find_outline, on_photo
+from skinmodel.outline import BY_HAND, Outline, drawn_outline, find_outline, on_photo
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.registration import (
     Prepared,
@@ -17,11 +18,16 @@ from skinmodel.registration import (
     prepare,
     register,
 )
+from skinmodel.scale import SKIN, SURELY, Scale, between
 from skinmodel.surroundings import align_by_skin
 
 NO_SKIN = (
     "Too little of the skin around the lesion is in sight and alike in both photos, so growth"
     " cannot be told from a photo taken nearer."
+)
+CONTRADICTED = (
+    "The skin says that one of the two scales is wrong, by {} %, so there are no millimetres."
+    " Check both."
 )
 NEARER = 1.15  # times; re-photographs whose errors are known were nearer or farther by a tenth
 
@@ -30,14 +36,17 @@ NEARER = 1.15  # times; re-photographs whose errors are known were nearer or far
 class Examined:
     """One photo with all that a comparison needs; `refusal` says why it has no measures.
 
-    `mm_per_pixel` is known only where the photo's file says it.
+    `size` is the picture's (width, height); `scale` of its pixels, None where it is not known, and
+    `doubt` says where another scale of it contradicts that one.
     """
 
     outline: Outline
     measures: Measures | None
     refusal: str | None
     prepared: Prepared = field(repr=False)
-    mm_per_pixel: float | None = None
+    size: tuple[int, int]
+    scale: Scale | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,15 @@ class Comparison:
 
     `changes` hold no sizes if `refusal`, one sentence, says why those are withheld, and may then be
     empty. Even so `registration` may hold, so that the photos can be shown one on the other.
-    `by_file`: their sizes are compared by the scale in their files, not by the skin.
+    `by_scale`: sizes are compared by both photos' scales, not by the skin. `contradicted` says that
+    those scales and the skin do not go together, "" where they do.
     """
 
     registration: Registration
     changes: tuple[Change, ...]
     refusal: str | None
-    by_file: bool = False
+    by_scale: bool = False
+    contradicted: str = ""
 
 
 def examine(
@@ -60,7 +71,7 @@ def examine(
     picture: Image.Image,
     drawn: Sequence[tuple[float, float]] = (),
     *,
-    mm_per_pixel: float | None = None,
+    scale: Scale | None = None,
 ) -> Examined:
     """Outline, measures and keypoints of an upright RGB photo; done once per photo.
 
@@ -70,19 +81,24 @@ def examine(
     prepared = prepare(picture)
     if outline.uncertain:
         sentence = "The outline is uncertain in this photo; draw it by hand to measure."
-        return Examined(outline, None, sentence, prepared, mm_per_pixel)
+        return Examined(outline, None, sentence, prepared, picture.size, scale)
     try:
-        return Examined(outline, measure(picture, outline), None, prepared, mm_per_pixel)
+        return Examined(outline, measure(picture, outline), None, prepared, picture.size, scale)
     except NotMeasurable as error:
-        return Examined(outline, None, str(error), prepared, mm_per_pixel)
+        return Examined(outline, None, str(error), prepared, picture.size, scale)
 
 
 def compare_photos(
-    before: Examined, after: Examined, repeatability: Mapping[str, Repeatability]
+    before: Examined,
+    after: Examined,
+    repeatability: Mapping[str, Mapping[str, Repeatability]],
+    *,
+    like_optics: bool = True,
 ) -> Comparison:
-    """What changed from the earlier photo to the later one.
+    """What changed from the earlier photo to the later one; `repeatability` as of the model's card.
 
-    Where the skin cannot tell their scale, that in both photos' files does.
+    The skin tells their scale, and where it cannot, or at another magnification (`like_optics` is
+    False), the scales of both photos do, if they are known.
     """
     registration, refusal = align(before, after)
     if registration.refusal:
@@ -91,17 +107,35 @@ def compare_photos(
         if examined.measures is None:
             return Comparison(registration, (), f"The {which} photo: {examined.refusal}")
     assert before.measures and after.measures  # for the type checker: told apart above
-    if not repeatability:
+    known = errors_of(before, after, repeatability)
+    if not known:
         sentence = "The error of this outline model was never measured, so no change is stated."
         return Comparison(registration, (), sentence)
-    scale = None if refusal else registration.scale
-    by_file = False
-    if scale is None and before.mm_per_pixel and after.mm_per_pixel:
-        scale, refusal, by_file = after.mm_per_pixel / before.mm_per_pixel, None, True
+    skin, error, by_scale, contradicted = None if refusal else registration.scale, 0.0, False, ""
+    scale = skin
+    if before.scale and after.scale:
+        stated, off = between(before.scale, after.scale)
+        apart = abs(log(skin / stated)) if skin else 0.0
+        if apart > SURELY * hypot(off, SKIN):
+            contradicted = CONTRADICTED.format(f"{100 * apart:.0f}")
+        elif skin is None or not like_optics:
+            scale, error, refusal, by_scale = stated, off, None, True
     if scale is None and not _alike(registration, before, after):
         return Comparison(registration, (), refusal)
-    changes = compare(before.measures, after.measures, scale, repeatability)
-    return Comparison(registration, changes, refusal, by_file)
+    changes = compare(before.measures, after.measures, scale, known, scale_error=error)
+    return Comparison(registration, changes, refusal, by_scale, contradicted)
+
+
+def errors_of(
+    before: Examined, after: Examined, repeatability: Mapping[str, Mapping[str, Repeatability]]
+) -> Mapping[str, Repeatability]:
+    """What unchanged lesions differ by when outlined as these two are, by hand or not.
+
+    Where that was never measured, what they differ by when the network outlines both.
+    """
+    hands = sum(one.outline.version == BY_HAND for one in (before, after))
+    kind = ("", *HANDS)[hands]
+    return repeatability.get(kind) or repeatability.get("", {})
 
 
 def _alike(registration: Registration, before: Examined, after: Examined) -> bool:
@@ -137,7 +171,15 @@ def align(before: Examined, after: Examined) -> tuple[Registration, str | None]:
     return placed(found, registration.matched, after.prepared, before.prepared), None
 
 
-def repeatability_of(model: OutlineModel) -> dict[str, Repeatability]:
-    """What unchanged lesions' measures differ by; empty if that was never measured."""
-    known = model.card.get("change", {}).get("measures", {})
-    return {name: Repeatability(**values) for name, values in known.items()}
+def repeatability_of(model: OutlineModel) -> dict[str, dict[str, Repeatability]]:
+    """What unchanged lesions' measures differ by, without what was never measured.
+
+    Under "" where the network outlined both photos, "one" and "both" where people did so many.
+    """
+    change = model.card.get("change", {})
+    kinds = {"": change} | {name: change.get("hands", {}).get(name, {}) for name in HANDS}
+    known = {
+        kind: {name: Repeatability(**values) for name, values in of.get("measures", {}).items()}
+        for kind, of in kinds.items()
+    }
+    return {kind: measures for kind, measures in known.items() if measures}

@@ -19,6 +19,7 @@ from typing import Any
 import settings
 from skinmodel import __main__ as command_line
 from skinmodel.bundle import CARD
+from skinmodel.changes import HANDS
 from skinmodel.diagnoses import CODES, diagnosis
 from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
@@ -137,6 +138,7 @@ def outline_numbers(card: Mapping[str, Any]) -> str:
     withheld = sum(change["withheld"].values())
     unseen = math.expm1(change["measures"]["area"]["limit"])
     real = change["real_pairs"]
+    one, both = (change["hands"][name]["measures"]["area"] for name in HANDS)
     return "\n\n".join((
         f"Outline model {card['version']}: trained on {splits['train']:,} photos, measured on"
         f" {numbers['photos']:,} photos of {numbers['lesions']:,} lesions it never saw. Mean Dice"
@@ -157,6 +159,13 @@ def outline_numbers(card: Mapping[str, Any]) -> str:
         f" {real['pairs']} real pairs, at other magnifications and on unknown days,"
         f" {real['compared']} can be compared; their areas differ by up to"
         f" {math.expm1(real['measures']['area']['limit']):.1%}.",
+        "Outlines drawn by people repeat less well than the network's. A person's outline of one"
+        f" photo and the network's of the same lesion photographed again ({one['pairs']} lesions):"
+        f" repeat error of the area {math.expm1(one['error']):.1%}, and a change under"
+        f" {math.expm1(one['limit']):.1%} cannot be seen. Two real photos of one lesion, each"
+        f" outlined by a person ({both['pairs']} lesions): {math.expm1(both['error']):.1%} and"
+        f" {math.expm1(both['limit']):.1%}, which is an upper bound, since those photos differ in"
+        " more than the drawing. How well one person repeats the own outline is not known.",
     ))
 
 

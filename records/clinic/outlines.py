@@ -8,8 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from sqlalchemy import delete as remove
-from sqlalchemy import select, update
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from records import audit, editions, lookup, receipts
@@ -92,23 +91,19 @@ def of_photo(database: Database, *, actor: Actor, photo_id: str) -> list[DrawnOu
     actor.require(CLINICIAN)
     with database.read() as session:
         lookup.photo(session, photo_id)
-        rows = session.scalars(
-            select(OutlineRow)
-            .where(OutlineRow.photo_id == photo_id)
-            .order_by(OutlineRow.at, OutlineRow.current, OutlineRow.id)
-        )
+        rows = editions.every(session, OutlineRow, OutlineRow.photo_id == photo_id)
         return [_value(row) for row in rows]
 
 
 def of_lesion(session: Session, lesion_id: str) -> list[DrawnOutline]:
     """Every outline drawn on a lesion's photos, oldest first."""
-    rows = session.scalars(
-        select(OutlineRow)
-        .join(PhotoRow, OutlineRow.photo_id == PhotoRow.id)
-        .where(PhotoRow.lesion_id == lesion_id, PhotoRow.deleted_at.is_(None))
-        .order_by(OutlineRow.at, OutlineRow.current, OutlineRow.id)
-    )
+    rows = editions.every(session, OutlineRow, OutlineRow.photo_id.in_(living(lesion_id)))
     return [_value(row) for row in rows]
+
+
+def living(lesion_id: str) -> Select[str]:
+    """The ids of a lesion's photos that are not deleted, to be looked for in."""
+    return select(PhotoRow.id).where(PhotoRow.lesion_id == lesion_id, PhotoRow.deleted_at.is_(None))
 
 
 def current(database: Database, *, actor: Actor, photo_id: str) -> Points:
@@ -119,9 +114,7 @@ def current(database: Database, *, actor: Actor, photo_id: str) -> Points:
 
 def purge(session: Session, photo_ids: Collection[str]) -> None:
     """Removes the rows of photos that are removed for good."""
-    of_these = OutlineRow.photo_id.in_(photo_ids)
-    session.execute(update(OutlineRow).where(of_these).values(replaces_id=None))
-    session.execute(remove(OutlineRow).where(of_these))
+    editions.purge(session, OutlineRow, OutlineRow.photo_id.in_(photo_ids))
 
 
 def _checked(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> list[list[float]]:

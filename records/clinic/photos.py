@@ -22,6 +22,7 @@ from records.tables import (
     OutlineRow,
     OverviewRow,
     PhotoRow,
+    ScaleRow,
     VisitRow,
 )
 
@@ -73,10 +74,19 @@ class NewPhoto:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Two places in the upright photo's pixels that lie so many millimetres apart."""
+
+    ends: tuple[tuple[float, float], ...]
+    millimetres: float
+
+
+@dataclass(frozen=True)
 class Photo:
     """A photo of a lesion. `fault` is a sentence if the original is missing or changed.
 
-    `outline` is what a clinician drew on it, in upright pixels; empty where nobody has.
+    `outline` is what a clinician drew on it, in upright pixels; empty where nobody has. `marks` are
+    the scale that a clinician marked in it.
     """
 
     id: str
@@ -93,6 +103,7 @@ class Photo:
     added_at: datetime.datetime
     fault: str
     outline: tuple[tuple[float, float], ...] = ()
+    marks: Marks | None = None
 
 
 def attach(
@@ -193,9 +204,10 @@ def read(database: Database, store: Store, *, actor: Actor, photo_id: str) -> by
 def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]:
     """Living photos as the values that pages get, in the order they were added."""
     rows = session.execute(
-        select(PhotoRow, BlobRow, OutlineRow)
+        select(PhotoRow, BlobRow, OutlineRow, ScaleRow)
         .join(BlobRow, PhotoRow.sha256 == BlobRow.sha256)
         .outerjoin(OutlineRow, and_(OutlineRow.photo_id == PhotoRow.id, OutlineRow.current))
+        .outerjoin(ScaleRow, and_(ScaleRow.photo_id == PhotoRow.id, ScaleRow.current))
         .where(condition, PhotoRow.deleted_at.is_(None))
         .order_by(PhotoRow.position)
     )
@@ -215,6 +227,13 @@ def read_photos(session: Session, condition: ColumnElement[bool]) -> list[Photo]
             added_at=row.added_at,
             fault=blobs.fault_of(blob),
             outline=tuple((x, y) for x, y in drawn.points) if drawn else (),
+            marks=_marks(scale),
         )
-        for row, blob, drawn in rows
+        for row, blob, drawn, scale in rows
     ]
+
+
+def _marks(row: ScaleRow | None) -> Marks | None:
+    if row is None or not row.ends:
+        return None
+    return Marks(tuple((x, y) for x, y in row.ends), row.millimetres)

@@ -24,6 +24,8 @@ from records.clinic.patients import Patient, read_patient, remember
 from records.clinic.photos import NewPhoto, Photo, read_photos
 from records.clinic.plans import Plan
 from records.clinic.plans import of_lesion as plans_of
+from records.clinic.scales import MarkedScale
+from records.clinic.scales import of_lesion as scales_of
 from records.clinic.visits import Visit, VisitFields, read_visit
 from records.database import Database
 from records.keeping.store import Store
@@ -67,6 +69,7 @@ class LesionPage:
     confirmations: tuple[Confirmation, ...]
     plans: tuple[Plan, ...]
     outlines: tuple[DrawnOutline, ...]
+    scales: tuple[MarkedScale, ...]
 
 
 def save(
@@ -184,6 +187,7 @@ def page(
             confirmations=tuple(confirmations_of(session, lesion_id)),
             plans=tuple(plans_of(session, lesion_id)),
             outlines=tuple(outlines_of(session, lesion_id)),
+            scales=tuple(scales_of(session, lesion_id)),
         )
     remember(database, actor, found.patient.id)
     audit.looked(database, actor=actor, kind="lesion viewed", object_id=lesion_id)

@@ -1,7 +1,7 @@
 """Visits: the day a lesion was photographed, and how. Clinicians only."""
 
 import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,16 +9,21 @@ from sqlalchemy.orm import Session
 from records import audit, editions, lookup
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
-from records.fields import Form
+from records.fields import Form, folded
 from records.tables import VisitRow
 
 POLARISATIONS = ("unknown", "polarised", "non-polarised")
 CONTACTS = ("unknown", "contact", "non-contact")
+LOOKED_AT = 500  # visits, newest first, for the same device
 
 
 @dataclass(frozen=True)
 class VisitFields:
-    """A day, None if nobody knows it, and how the photos were taken; magnification as in 10 x."""
+    """A day, None if nobody knows it, and how the photos were taken; magnification as in 10 x.
+
+    `field_mm` are the millimetres along the longer side of an uncropped photo, known to within
+    `field_within_mm`.
+    """
 
     day: datetime.date | None = None
     magnification: float | None = None
@@ -26,6 +31,8 @@ class VisitFields:
     contact: str = "unknown"
     device: str = ""
     note: str = ""
+    field_mm: float | None = None
+    field_within_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,33 @@ def last_settings(database: Database, *, actor: Actor, lesion_id: str) -> VisitF
             .order_by(VisitRow.day.is_(None), VisitRow.day.desc(), VisitRow.added_at.desc())
             .limit(1)
         )
-        if row is None:
-            return None
-        return VisitFields(None, row.magnification, row.polarisation, row.contact, row.device)
+        return None if row is None else replace(read_visit(row).fields, day=None, note="")
+
+
+def field_of_view(
+    database: Database, *, actor: Actor, device: str, magnification: float | None
+) -> VisitFields | None:
+    """The visit for which a field of view was last entered with this device and magnification.
+
+    To be offered for the next; None where either is not known, or nobody has.
+    """
+    actor.require(CLINICIAN)
+    if not folded(device) or magnification is None:
+        return None
+    with database.read() as session:
+        rows = session.scalars(
+            select(VisitRow)
+            .where(
+                VisitRow.magnification == magnification,
+                VisitRow.field_mm.is_not(None),
+                VisitRow.deleted_at.is_(None),
+            )
+            .order_by(VisitRow.added_at.desc(), VisitRow.id)
+            .limit(LOOKED_AT)
+        )
+        same = (row for row in rows if folded(row.device) == folded(device))
+        found = next(same, None)
+        return read_visit(found).fields if found else None
 
 
 def check(
@@ -124,7 +155,11 @@ def check(
         contact=form.choice("contact", fields.contact, CONTACTS),
         device=form.text("device", fields.device, most=120),
         note=form.text("note", fields.note, most=4000, lines=True),
+        field_mm=form.number("field_mm", fields.field_mm, least=1, most=500),
+        field_within_mm=form.number("field_within_mm", fields.field_within_mm, least=0.01, most=50),
     )
+    if (checked.field_mm is None) != (checked.field_within_mm is None):
+        form.problems["field_mm"] = "A field of view needs its width and how exactly it is known."
     form.finish()
     return checked
 
@@ -132,6 +167,13 @@ def check(
 def read_visit(row: VisitRow) -> Visit:
     """A row as the value that pages get."""
     fields = VisitFields(
-        row.day, row.magnification, row.polarisation, row.contact, row.device, row.note
+        day=row.day,
+        magnification=row.magnification,
+        polarisation=row.polarisation,
+        contact=row.contact,
+        device=row.device,
+        note=row.note,
+        field_mm=row.field_mm,
+        field_within_mm=row.field_within_mm,
     )
     return Visit(row.id, row.lesion_id, fields, row.edition)

@@ -8,7 +8,7 @@ from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
 from records import audit
-from records.clinic import outlines
+from records.clinic import outlines, scales
 from records.clinic.deletion import TABLES, UNDO
 from records.database import Database
 from records.keeping.store import Store
@@ -72,7 +72,7 @@ def purge(session: Session, kind: str, object_id: str) -> None:
             session.execute(remove(table).where(table.patient_id == object_id))
     elif kind == "lesion":
         session.execute(remove(AssessmentRow).where(AssessmentRow.lesion_id == object_id))
-        _purge_outlines(session, PhotoRow.lesion_id == object_id)
+        _purge_drawn(session, PhotoRow.lesion_id == object_id)
         session.execute(
             update(ConfirmationRow)
             .where(ConfirmationRow.lesion_id == object_id)
@@ -81,15 +81,18 @@ def purge(session: Session, kind: str, object_id: str) -> None:
         for part in (ConfirmationRow, PlanRow, ImpressionRow, PhotoRow, VisitRow):
             session.execute(remove(part).where(part.lesion_id == object_id))
     elif kind == "visit":
-        _purge_outlines(session, PhotoRow.visit_id == object_id)
+        _purge_drawn(session, PhotoRow.visit_id == object_id)
         session.execute(remove(PhotoRow).where(PhotoRow.visit_id == object_id))
     elif kind == "photo":
-        outlines.purge(session, [object_id])
+        _purge_drawn(session, PhotoRow.id == object_id)
     session.execute(remove(TABLES[kind]).where(TABLES[kind].id == object_id))
 
 
-def _purge_outlines(session: Session, which: ColumnElement[bool]) -> None:
-    outlines.purge(session, session.scalars(select(PhotoRow.id).where(which)).all())
+def _purge_drawn(session: Session, which: ColumnElement[bool]) -> None:
+    """Removes what was drawn on some photos: outlines and scales."""
+    photo_ids = session.scalars(select(PhotoRow.id).where(which)).all()
+    outlines.purge(session, photo_ids)
+    scales.purge(session, photo_ids)
 
 
 def remove_unused(database: Database, store: Store, *, among: Iterable[str] | None = None) -> int:

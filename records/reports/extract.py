@@ -14,7 +14,7 @@ from records.keeping.dossier import NOTICE, plain
 
 COLUMNS = (
     "visit", "day", "photos", "magnification", "polarisation", "contact", "device", "note",
-    "diagnosis_confirmed", "notice",
+    "field_mm", "field_within_mm", "diagnosis_confirmed", "notice",
 )  # fmt: skip
 
 
@@ -38,10 +38,14 @@ def as_csv(database: Database, *, actor: Actor, lesion_id: str) -> bytes:
     writer.writerow(COLUMNS)
     for number, one in enumerate(page.visits, start=1):
         fields = one.visit.fields
-        texts = (fields.polarisation, fields.contact, fields.device, fields.note, confirmed, NOTICE)
+        how = map(safe_cell, (fields.polarisation, fields.contact, fields.device, fields.note))
+        rest = map(safe_cell, (confirmed, NOTICE))
         day = fields.day.isoformat() if fields.day else ""
-        power = "" if fields.magnification is None else f"{fields.magnification:g}"
-        writer.writerow((number, day, len(one.photos), power, *map(safe_cell, texts)))
+        power, *field = (
+            "" if value is None else f"{value:g}"
+            for value in (fields.magnification, fields.field_mm, fields.field_within_mm)
+        )
+        writer.writerow((number, day, len(one.photos), power, *how, *field, *rest))
     return file.getvalue().encode()
 
 

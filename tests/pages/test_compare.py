@@ -119,10 +119,11 @@ def test_without_skin_to_tell_the_scale_shape_and_colour_are_compared(
     monkeypatch.setattr(surroundings, "LARGEST", 0.0)
     first, second = (picture for picture, _ in draw_series(8, visits=2, size=SIZE))
     data = compared(open_page("lesion", lesion=visited(person, first, second).lesion.id))
-    assert data["notices"] == [NO_SKIN, compare.SHAPE_ALONE] and data["headline"] == ""
+    assert data["notices"] == [NO_SKIN, compare.SHAPE_ALONE, compare.NO_SCALE]
+    assert data["headline"] == ""
     names = [row["name"] for row in data["rows"]]
     assert names == ["Asymmetry", "Border", "Colour", "Colours"]
-    assert not any(" mm" in fact or "Sizes" in fact for fact in data["facts"])
+    assert not any(" mm" in fact for fact in data["facts"])
 
 
 def test_sizes_of_photos_taken_otherwise_are_withheld(person: SignedIn) -> None:
@@ -133,6 +134,7 @@ def test_sizes_of_photos_taken_otherwise_are_withheld(person: SignedIn) -> None:
     assert data["notices"] == [
         "Another magnification: 10 x, then 20 x.",
         comparability.WITHHELD,
+        compare.NO_SCALE,
     ]
 
 

@@ -23,6 +23,7 @@ from records.clinic import (
     overviews,
     patients,
     plans,
+    scales,
     search,
 )
 from records.clinic.confirmations import ConfirmationFields
@@ -50,8 +51,8 @@ class Records(RuleBasedStateMachine):
     """Drives the record calls beside a simple idea of what should be there.
 
     The idea: `lesions` has the patient and the photos of each lesion, `overviews` those of each
-    patient, `hidden` what is deleted. `visit_of` has the visit of each photo, `plans`, `diagnoses`
-    and `outlines` what was decided about each lesion or photo, the one that holds last.
+    patient, `hidden` what is deleted. `visit_of` has the visit of each photo, `plans`, `diagnoses`,
+    `outlines` and `scales` what was decided about each lesion or photo, the one that holds last.
     """
 
     patient_ids: Bundle[str] = Bundle("patient_ids")
@@ -75,6 +76,7 @@ class Records(RuleBasedStateMachine):
         self.plans: dict[str, list[str]] = {}
         self.diagnoses: dict[str, list[str]] = {}
         self.outlines: dict[str, list[str]] = {}
+        self.scales: dict[str, list[str]] = {}
         self.hidden: set[str] = set()
         self.entries = 0
 
@@ -208,6 +210,23 @@ class Records(RuleBasedStateMachine):
             actor=CLINIC,
             photo_id=photo_id,
             points=points,
+            replaces_id=before[-1] if before else None,
+            save_key=self.clinic.key(),
+        )
+        before.append(made.id)
+
+    @rule(lesion=lesion_ids, ends=st.sampled_from([(), ((0, 0), (60, 0))]))
+    def mark(self, lesion: Any, ends: Any) -> None:
+        if not self.alive(lesion.id) or not (shown := self.shown(lesion.id)):
+            return
+        photo_id = next(iter(shown.values()))
+        before = self.scales.setdefault(photo_id, [])
+        made = scales.mark(
+            self.clinic.database,
+            actor=CLINIC,
+            photo_id=photo_id,
+            ends=ends,
+            millimetres=10,
             replaces_id=before[-1] if before else None,
             save_key=self.clinic.key(),
         )
@@ -354,12 +373,16 @@ class Records(RuleBasedStateMachine):
             assert page.patient.id == self.lesions[lesion_id][0]
             photos = {photo.sha256: photo.id for one in page.visits for photo in one.photos}
             assert photos == self.shown(lesion_id)
-            drawn = [one for photo_id in photos.values() for one in self.outlines.get(photo_id, [])]
-            holds = [self.outlines[one][-1] for one in photos.values() if self.outlines.get(one)]
+            by_hand = []
+            for there, made in ((page.outlines, self.outlines), (page.scales, self.scales)):
+                drawn = [one for photo_id in photos.values() for one in made.get(photo_id, [])]
+                holds = [made[one][-1] for one in photos.values() if made.get(one)]
+                kept = [one for one in there if one.photo_id in photos.values()]
+                by_hand.append((kept, drawn, holds))
             decided = (
                 (page.plans, self.plans.get(lesion_id, []), None),
                 (page.confirmations, self.diagnoses.get(lesion_id, []), None),
-                ([one for one in page.outlines if one.photo_id in photos.values()], drawn, holds),
+                *by_hand,
             )
             for there, made, current in decided:
                 assert {one.id for one in there} == set(made)

@@ -15,8 +15,8 @@ from records.errors import NotAllowed
 # What they give or change is of patients: an administrator who is no clinician gets none of it.
 OF_PATIENTS = {
     "assessments", "confirmations", "deletion", "extract", "impressions", "lesions", "moves",
-    "outlines", "overviews", "patients", "photos", "plans", "precedents", "report", "search",
-    "series", "visits",
+    "outlines", "overviews", "patients", "photos", "plans", "precedents", "report", "scales",
+    "search", "series", "visits",
 }  # fmt: skip
 # They note what the actor has looked at, wherever that was allowed or refused.
 OF_THE_ACTOR = {"audit.looked", "patients.remember"}

@@ -204,6 +204,9 @@ def test_patients_are_found_after_their_words_were_put_together(clinic: Clinic, 
             "DROP TABLE term",
             "ALTER TABLE words RENAME TO term",
             "CREATE INDEX ix_term_patient_id ON term (patient_id)",
+            "DROP TABLE scale",
+            "ALTER TABLE visit DROP COLUMN field_mm",
+            "ALTER TABLE visit DROP COLUMN field_within_mm",
             "UPDATE alembic_version SET version_num = '0006'",
         ):
             connection.execute(sql(statement))

@@ -6,22 +6,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinmodel.changes import Repeatability
-from skinmodel.comparison import NO_SKIN, Examined, align, compare_photos, examine
+from skinmodel.changes import Change, Repeatability
+from skinmodel.comparison import (
+    NO_SKIN,
+    Comparison,
+    Examined,
+    align,
+    compare_photos,
+    examine,
+)
 from skinmodel.drawn import draw_lesion, lesion_mask
 from skinmodel.measures import measure
-from skinmodel.outline import Outline
+from skinmodel.outline import BY_HAND, Outline
 from skinmodel.registration import SIDE, TOLERANCE, in_prepared_pixels, prepare
+from skinmodel.scale import Scale
 from training.outline.simulate import grown, rephotographed, stained
 
 NAMES = ("area", "longest", "shortest", "asymmetry", "irregularity", "tone")
-KNOWN = {name: Repeatability(0.02, 0.05, 100) for name in NAMES}
+KNOWN = {"": {name: Repeatability(0.02, 0.05, 100) for name in NAMES}}
 
 
 def examined(picture: Image.Image, mask: np.ndarray) -> Examined:
     """As `examine` gives it, with a known outline."""
     outline = Outline(mask, (0.0, 0.0, *map(float, picture.size)), 0.95, False, "1.0")
-    return Examined(outline, measure(picture, outline), None, prepare(picture))
+    return Examined(outline, measure(picture, outline), None, prepare(picture), picture.size)
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +89,56 @@ def test_a_lesion_that_fills_the_photo_gives_no_sizes(before: Examined) -> None:
     assert found.registration.matrix is not None
 
 
-def test_the_scale_in_the_files_gives_sizes_where_the_skin_does_not(before: Examined) -> None:
-    earlier = replace(filling(before), mm_per_pixel=0.02)
-    found = compare_photos(earlier, replace(before, mm_per_pixel=0.022), KNOWN)
-    assert (found.refusal, found.by_file) == (None, True)
-    area = next(one for one in found.changes if one.measure == "area")
+def area_of(found: Comparison) -> Change:
+    return next(one for one in found.changes if one.measure == "area")
+
+
+def test_two_scales_give_sizes_where_the_skin_does_not(before: Examined) -> None:
+    earlier = replace(filling(before), scale=Scale(0.02, 0.02, "marked"))
+    later = replace(before, scale=Scale(0.022, 0.02, "marked"))
+    found = compare_photos(earlier, later, KNOWN)
+    assert (found.refusal, found.by_scale, found.contradicted) == (None, True, "")
+    area = area_of(found)
     assert area.value == pytest.approx(1.1**2 - 1, abs=1e-6)
+    # Both scales' errors count twice in an area, beside its own repeat error.
+    off = 2 * np.hypot(0.02, 0.02)
+    assert area.error == pytest.approx(np.expm1(np.hypot(0.02, off)))
+    assert area.limit == pytest.approx(np.expm1(np.hypot(0.05, 1.96 * off)))
     one_sided = compare_photos(earlier, before, KNOWN)
-    assert (one_sided.refusal, one_sided.by_file) == (NO_SKIN, False)
+    assert (one_sided.refusal, one_sided.by_scale) == (NO_SKIN, False)
+
+
+def test_two_scales_give_sizes_at_another_magnification(before: Examined) -> None:
+    """The skin tells the scale here too, but its errors were measured at one magnification."""
+    sides = [replace(before, scale=Scale(0.02, 0.01, "field")) for _ in range(2)]
+    found = compare_photos(*sides, KNOWN, like_optics=False)
+    assert found.by_scale and area_of(found).value == pytest.approx(0)
+    assert area_of(found).limit > area_of(compare_photos(*sides, KNOWN)).limit
+    assert not compare_photos(before, before, KNOWN, like_optics=False).by_scale
+
+
+def test_scales_that_the_skin_contradicts_are_not_used(before: Examined) -> None:
+    sides = [replace(before, scale=Scale(mm, 0.02, "marked")) for mm in (0.02, 0.04)]
+    for like in (True, False):
+        found = compare_photos(*sides, KNOWN, like_optics=like)
+        assert "one of the two scales is wrong" in found.contradicted and not found.by_scale
+        assert area_of(found).value == pytest.approx(0, abs=1e-3)
+
+
+def test_what_people_outlined_repeats_as_peoples_outlines_do(before: Examined) -> None:
+    known = KNOWN | {
+        kind: {name: Repeatability(error, 3 * error, 50) for name in NAMES}
+        for kind, error in (("one", 0.1), ("both", 0.2))
+    }
+    drawn = replace(before, outline=replace(before.outline, version=BY_HAND))
+    for sides, error in (
+        ((before, before), 0.02),
+        ((drawn, before), 0.1),
+        ((before, drawn), 0.1),
+        ((drawn, drawn), 0.2),
+    ):
+        assert area_of(compare_photos(*sides, known)).error == pytest.approx(np.expm1(error))
+    assert area_of(compare_photos(drawn, drawn, KNOWN)).error == pytest.approx(np.expm1(0.02))
 
 
 def test_a_photo_from_far_nearer_is_not_compared_in_shape_either(before: Examined) -> None:

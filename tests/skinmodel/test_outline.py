@@ -36,7 +36,7 @@ def test_the_card_follows_growth_without_false_alarms(model: OutlineModel) -> No
     change = model.card["change"]
     assert change["growth"]["slope"][0] == pytest.approx(1, abs=0.05)
     assert max(change["false_alarms"].values()) <= 0.05
-    assert set(repeatability_of(model)) == set(change["false_alarms"])
+    assert set(repeatability_of(model)[""]) == set(change["false_alarms"])
 
 
 def test_a_card_of_other_weights_is_refused(model: OutlineModel, tmp_path: Path) -> None:

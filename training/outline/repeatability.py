@@ -98,7 +98,7 @@ def measured_repeatability(
     withheld: Counter[str] = Counter()
     for place, number in enumerate(chosen):
         pixels, mask = photos(number), masks[number]
-        first = examine(model, _upload(pixels))
+        first = examine(model, upload(pixels))
         again = differences_between(first, _again(model, pixels, random))
         if isinstance(again, str):
             withheld[again] += 1
@@ -137,7 +137,7 @@ def measured_repeatability(
 
 
 def _again(model: OutlineModel, pixels: Pixels, random: np.random.Generator) -> Examined:
-    return examine(model, _upload(rephotographed(pixels, random)))
+    return examine(model, upload(rephotographed(pixels, random)))
 
 
 def _false_alarms(unchanged: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -157,7 +157,7 @@ def _real(
     """The same for the several photos of one lesion in the data."""
     rows = []
     for one, two in pairs:
-        first, second = (examine(model, _upload(photos(number))) for number in (one, two))
+        first, second = (examine(model, upload(photos(number))) for number in (one, two))
         if not isinstance(row := differences_between(first, second), str):
             rows.append(row)
     measures = {name: asdict(known) for name, known in repeatability(rows).items()} if rows else {}
@@ -180,7 +180,7 @@ def _slope(points: Sequence[tuple[float, float]], random: np.random.Generator) -
     }
 
 
-def _upload(pixels: Pixels) -> Image.Image:
+def upload(pixels: Pixels) -> Image.Image:
     """A thumbnail at the size of an upload, as the clinic's photos are."""
     height, width = pixels.shape[:2]
     return Image.fromarray(

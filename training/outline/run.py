@@ -23,6 +23,7 @@ from training.learning.config import InvalidConfig, read_object
 from training.learning.dataset import Cache, open_cache
 from training.outline.examples import Examples, read_masks
 from training.outline.fit import BEST, HISTORY, SIDE, OutlineConfig, fit_outline
+from training.outline.hands import measured_hands
 from training.outline.measure import fit_certainty, measure, report
 from training.outline.repeatability import measured_repeatability
 
@@ -119,6 +120,19 @@ def _finish(
     scores = measure(network, cache, test, SIDE)
     ready = OutlineModel(network, SIDE, sure_from, version, "", {})
     change = measured_repeatability(ready, cache.__getitem__, _masks(test), _pairs(test))
+    # People drew these outlines, so it does not matter which the network has learned from.
+    drawn = {
+        photo: mask > 127
+        for part in parts.values()
+        for photo, mask in zip(part.photos, part.masks, strict=True)
+    }
+    change["hands"] = measured_hands(
+        ready,
+        cache.__getitem__,
+        test=_masks(test),
+        masks=drawn,
+        pairs=[pair for part in parts.values() for pair in _pairs(part)],
+    )
     save_outline_model(
         folder,
         network,

@@ -1,13 +1,15 @@
 """What changed between two photos, in words and numbers with their own error."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pages.components.frame.words import NARROW_SPACE, at_least, change
-from skinmodel.changes import Change
-from skinmodel.comparison import Comparison
+from skinmodel.changes import BOUND, Change
+from skinmodel.comparison import Comparison, Examined
 from skinmodel.measures import Measures
+from skinmodel.scale import BY, Scale
+from skinmodel.sizes import Size
 
 NAMES = {
     "area": "Area",
@@ -18,7 +20,10 @@ NAMES = {
     "tone": "Colour",
 }
 SIZES = ("area", "longest", "shortest")
+SQUARE = "mm\N{SUPERSCRIPT TWO}"
+MILLIMETRES = {"longest": "Longest, in mm", "area": f"Area, in {SQUARE}"}
 SAME = "no change seen"
+ARROW = "\N{RIGHTWARDS ARROW}"
 COLOURS_NOTE = "Colours are counted by the ABCD rule; how well that repeats was not measured."
 
 
@@ -46,17 +51,59 @@ def rows(comparison: Comparison, before: Measures, after: Measures) -> list[dict
     return [*found, colours]
 
 
-def millimetres(
-    labels: Sequence[str], measured: Sequence[Measures | None], scales: Sequence[float | None]
-) -> str:
-    """Sizes in millimetres where both photos' files say their scale; else that there is none."""
-    parts = []
-    for label, one, scale in zip(labels, measured, scales, strict=True):
-        if one is None or scale is None:
-            return "Sizes are relative: the files do not say how many millimetres a pixel is."
-        area, longest = one.area * scale**2, one.longest * scale
-        parts.append(f"{label}: {longest:.1f} mm across at most, {area:.1f} mm\N{SUPERSCRIPT TWO}.")
-    return " ".join((*parts, "Millimetres by the scale in the DICOM files."))
+def millimetres(labels: Sequence[str], sides: Sequence[Mapping[str, Size]]) -> list[dict[str, Any]]:
+    """Rows of both photos' sizes; none where neither photo's scale is known."""
+    there = [(label, one) for label, one in zip(labels, sides, strict=True) if one]
+    if not there:
+        return []
+    return [_in_millimetres(name, text, there) for name, text in MILLIMETRES.items()]
+
+
+def _in_millimetres(
+    name: str, text: str, there: Sequence[tuple[str, Mapping[str, Size]]]
+) -> dict[str, Any]:
+    values, errors = zip(*(_digits(one[name]) for _, one in there), strict=True)
+    within = f"\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{errors[0]}"
+    if len(there) == 1:
+        within = f"{within}, {there[0][0]} only"
+    elif errors[0] != errors[1]:
+        within = f"{within}, then {errors[1]}"
+    value = f" {ARROW} ".join(values)
+    return {"name": text, "value": value, "error": f"({within})", "seen": False}
+
+
+def size(one: Mapping[str, Size]) -> str:
+    """One photo's sizes in words; one of them at least is known."""
+    said = []
+    for name, unit in (("longest", "mm at most"), ("shortest", "mm at least"), ("area", SQUARE)):
+        value, error = _digits(one[name])
+        said.append(f"{value} \N{PLUS-MINUS SIGN} {error} {unit}")
+    return ", ".join(said)
+
+
+def _digits(one: Size) -> tuple[str, str]:
+    """A size and its error with the digits they deserve; the error is rounded up."""
+    digits = 0 if one.within >= 1 else 1
+    unit = 10**-digits
+    return f"{one.value:.{digits}f}", f"{math.ceil(one.within / unit - 1e-9) * unit:.{digits}f}"
+
+
+def scales(labels: Sequence[str], sides: Sequence[Examined]) -> str:
+    """Where the millimetres come from, or that there are none."""
+    known = [(label, one.scale) for label, one in zip(labels, sides, strict=True) if one.scale]
+    if not known:
+        return "Sizes are relative: no scale is known of these photos."
+    by = [f"{_scale(one)} of {label}" for label, one in known]
+    if len({_scale(one) for _, one in known}) == 1 and len(known) == len(labels):
+        by = [_scale(known[0][1])]
+    bounds = f"\N{PLUS-MINUS SIGN} are 95{NARROW_SPACE}% bounds"
+    return f"Millimetres by the scale {', '.join(by)}; {bounds}."
+
+
+def _scale(one: Scale) -> str:
+    """Whose scale it is, and how exact: marked by hand (± 3 %)."""
+    exact = at_least(BOUND * one.error)
+    return f"{BY[one.source]} (\N{PLUS-MINUS SIGN}{NARROW_SPACE}{exact})"
 
 
 def quality(comparison: Comparison) -> str:
@@ -98,7 +145,7 @@ def row(one: Change) -> dict[str, Any]:
 def _counted(before: Sequence[str], after: Sequence[str]) -> str:
     if len(before) == len(after):
         return str(len(after))
-    return f"{len(before)} \N{RIGHTWARDS ARROW} {len(after)}"
+    return f"{len(before)} {ARROW} {len(after)}"
 
 
 def _named(before: Sequence[str], after: Sequence[str]) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components.comparison import changelist, comparing, outlining, pairs
+from pages.components.comparison import changelist, comparing, outlining, pairs, scaling
 from pages.components.comparison.comparing import Compared
-from pages.components.comparison.pairs import Pair
+from pages.components.comparison.pairs import Pair, Shot
 from pages.components.frame import aside, browser, guard, serving
 from pages.components.frame.aside import Task
 from pages.components.frame.words import markdown
@@ -16,11 +16,13 @@ from records.access.actors import CLINICIAN
 from records.clinic import comparability
 from records.clinic.assessments import Assessment
 from records.clinic.series import LesionPage
+from skinmodel.comparison import NO_SKIN
 from skinmodel.export import DISCLAIMER, output_diagnosis
 from skinmodel.inferno import colour_table
 from skinmodel.measures import Measures
 from skinmodel.outline_bundle import OutlineModel
 from skinmodel.registration import LEAST_INLIERS
+from skinmodel.sizes import sizes
 from skinmodel.weights import InvalidModel
 
 CLOSER = "compare-closer"  # the pair that is looked at closely, and its larger pictures
@@ -31,7 +33,15 @@ HINT_STEPS = "Left and right: other visits. "
 OTHER_LESION = "These photos may not show the same lesion."
 UNDATED = "The day of a visit is not known, so nothing is measured. It can be set at the visit."
 NOT_MEASURED = "Nothing is measured."
-BY_FILE = "Too little skin is in sight to tell the scale; it is taken from the DICOM files."
+BY_SCALE = "Sizes are compared by both photos' scales, not by the skin."
+NO_SCALE = "With a scale marked in both photos, such as two ticks of a ruler, they are compared."
+OTHER_SCALE = "With a scale marked in the other photo, too, they are compared."
+# What the errors are measured on, by how many of the two outlines were drawn by hand.
+REPEATED = {
+    "": "lesions photographed again by simulation.",
+    "one": "lesions photographed again by simulation, one photo outlined by a person.",
+    "both": "lesions with two real photos, each outlined by a person.",
+}
 SHAPE_ALONE = "Sizes are not compared, only shape and colour."
 
 
@@ -79,9 +89,17 @@ def show(page: LesionPage) -> None:
         if found is None:
             aside.watch(kept[key], key="compare")
         else:
-            outlining.offer(pair)
+            corrections(pair.before, pair.after)
             if closer and closer.answer is None:
                 aside.watch(closer, key="compare-closer", quiet=True)
+
+
+def corrections(*shots: Shot) -> None:
+    """What a clinician may set right of each photo: its outline and its scale."""
+    with st.container(horizontal=True, gap="small"):
+        for offer in (outlining.offer, scaling.offer):
+            for shot in shots:
+                offer(shot)
 
 
 def _closer(pair: Pair, key: str) -> Task[tuple[str, str]] | None:
@@ -125,7 +143,7 @@ def _explained(page: LesionPage, pair: Pair) -> Assessment | None:
 
 
 def _key(model: OutlineModel, pair: Pair, explained: Assessment | None) -> str:
-    shots = [(shot.photo.id, shot.photo.outline) for shot in (pair.before, pair.after)]
+    shots = pair.before, pair.after
     return repr((shots, model.sha256, explained and explained.id))
 
 
@@ -150,8 +168,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
     """Everything the browser needs to draw a comparison, as plain values."""
     comparison = found.comparison
     placed = comparison.registration.placement
-    reasons, told = withheld(pair, found), measured(pair, found)
-    quality = changelist.quality(comparison)
+    notices = [*otherwise(pair, found), *withheld(pair, found), mendable(pair, found)]
     shots = pair.before, pair.after
     data = _frame(pair) | {
         "photos": [
@@ -175,21 +192,29 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
             min(shot.photo.size) > min(side.size)
             for shot, side in zip(shots, found.sides, strict=True)
         ),
-        "notices": [
-            *comparability.differences(shots[0].visit.fields, shots[1].visit.fields),
-            *reasons,
-        ],
-        "headline": changelist.headline(comparison.changes) if told else "",
-        "rows": changelist.rows(comparison, *told) if told else [],
-        "facts": [
-            f"{DISCLAIMER}.",
-            *([quality] if quality else []),
-            *(about(pair, found) if told else []),
-            found.outlined,
-        ],
+        "notices": [one for one in notices if one],
+        "headline": changelist.headline(comparison.changes) if measured(pair, found) else "",
+        "rows": rows(pair, found),
+        "facts": [f"{DISCLAIMER}.", *about(pair, found)],
         "hint": HINT_STEPS + HINT if pair.steps else HINT,
     }
     return data | {"id": _digest(data)}
+
+
+def otherwise(pair: Pair, found: Compared) -> list[str]:
+    """How the photos were taken otherwise, in sentences; what is doubtful about their scales."""
+    fields = pair.before.visit.fields, pair.after.visit.fields
+    by_scale = found.comparison.by_scale
+    magnified = comparability.magnified(*fields) if by_scale else ""
+    said = [
+        f"{magnified} {BY_SCALE}" if magnified else "",
+        *comparability.differences(*fields, scaled=by_scale),
+        found.comparison.contradicted,
+    ]
+    for shot, side in zip((pair.before, pair.after), found.sides, strict=True):
+        if side.examined.doubt:
+            said.append(f"{shot.label}: {side.examined.doubt}")
+    return [one for one in said if one]
 
 
 def withheld(pair: Pair, found: Compared) -> list[str]:
@@ -203,9 +228,20 @@ def withheld(pair: Pair, found: Compared) -> list[str]:
         return [comparison.refusal, NOT_MEASURED]
     if pair.before.day is None or pair.after.day is None:
         return [UNDATED]
-    if comparability.differences(pair.before.visit.fields, pair.after.visit.fields):
+    fields = pair.before.visit.fields, pair.after.visit.fields
+    if comparability.differences(*fields, scaled=comparison.by_scale):
         return [comparability.WITHHELD]
     return [comparison.refusal, SHAPE_ALONE] if comparison.refusal else []
+
+
+def mendable(pair: Pair, found: Compared) -> str:
+    """How sizes could be compared that are not, "" where nothing helps."""
+    if found.comparison.refusal != NO_SKIN and pair.like_optics:
+        return ""
+    if found.comparison.by_scale or found.comparison.registration.refusal:
+        return ""
+    known = [side.examined.scale is not None for side in found.sides]
+    return "" if all(known) else OTHER_SCALE if any(known) else NO_SCALE
 
 
 def measured(pair: Pair, found: Compared) -> tuple[Measures, Measures] | None:
@@ -215,30 +251,43 @@ def measured(pair: Pair, found: Compared) -> tuple[Measures, Measures] | None:
     return (earlier, later) if stated and earlier and later else None
 
 
-def about(pair: Pair, found: Compared) -> list[str]:
-    """What has to be known of the stated changes."""
-    by_file = BY_FILE if found.comparison.by_file else ""
-    parts = by_file, sizes(pair, found), errors(found), changelist.COLOURS_NOTE
-    return [part for part in parts if part]
-
-
-def sizes(pair: Pair, found: Compared) -> str:
-    """What the photos measure in millimetres, if that can be said."""
-    if found.comparison.refusal:
-        return ""
-    return changelist.millimetres(
+def rows(pair: Pair, found: Compared) -> list[dict[str, Any]]:
+    """What changed, as far as it is stated, and both photos' sizes in millimetres."""
+    told = measured(pair, found)
+    stated = changelist.rows(found.comparison, *told) if told else []
+    if found.comparison.contradicted:
+        return stated
+    in_mm = changelist.millimetres(
         [pair.before.label, pair.after.label],
-        [side.examined.measures for side in found.sides],
-        [side.examined.mm_per_pixel for side in found.sides],
+        [sizes(side.examined, found.known) for side in found.sides],
     )
+    return [*stated, *in_mm]
+
+
+def about(pair: Pair, found: Compared) -> list[str]:
+    """What has to be known of the stated changes and sizes."""
+    comparison, told = found.comparison, measured(pair, found)
+    sides = [side.examined for side in found.sides]
+    by_scale = BY_SCALE if comparison.by_scale and pair.like_optics else ""
+    stated = told or any(one.scale for one in sides)
+    scales = changelist.scales([pair.before.label, pair.after.label], sides) if stated else ""
+    parts = (
+        changelist.quality(comparison),
+        by_scale if told else "",
+        "" if comparison.contradicted else scales,
+        *((errors(found), changelist.COLOURS_NOTE) if told else ()),
+        found.outlined,
+    )
+    return [part for part in parts if part]
 
 
 def errors(found: Compared) -> str:
     """From what the errors of the measures are known."""
-    fewest = min((one.pairs for one in found.known.values()), default=0)
+    kind = found.hands if found.hands in found.known else ""
+    fewest = min((one.pairs for one in found.known.get(kind, {}).values()), default=0)
     return (
-        f"Repeat errors: from {fewest:,} lesions photographed again by simulation. A change of"
-        " distance, focus or pressure on the skin can add to them."
+        f"Repeat errors: from {fewest:,} {REPEATED[kind]}"
+        " A change of distance, focus or pressure on the skin can add to them."
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.components.comparison.pairs import Pair
+from pages.components.comparison.pairs import Pair, Shot
 from pages.components.examination import viewer
 from pages.components.frame import serving
 from records.access.actors import Actor
@@ -21,7 +21,8 @@ from records.clinic.outlines import Points
 from records.clinic.photos import Photo
 from records.database import Database
 from records.keeping.store import Store
-from skinmodel.changes import Repeatability
+from skinmodel import scale
+from skinmodel.changes import HANDS, Repeatability
 from skinmodel.comparison import Comparison, Examined, compare_photos, examine, repeatability_of
 from skinmodel.difference import difference
 from skinmodel.gradcam import scale_jointly
@@ -71,7 +72,8 @@ class Side:
 class Compared:
     """Both photos and what changed; `difference` is a map for the browser, if they align.
 
-    `heat_of` is the code of the diagnosis that the heat maps explain, "" where there are none.
+    `heat_of` is the code of the diagnosis that the heat maps explain, "" where there are none;
+    `known` are the errors of the outline model's measures.
     """
 
     sides: tuple[Side, Side]
@@ -79,20 +81,26 @@ class Compared:
     difference: Plain | None = field(repr=False)
     heat_of: str
     outline_version: str
-    known: Mapping[str, Repeatability]
+    known: Mapping[str, Mapping[str, Repeatability]]
+
+    @property
+    def hands(self) -> str:
+        """How many of the two outlines were drawn by hand, as `known` has it."""
+        return ("", *HANDS)[sum(side.examined.outline.version == BY_HAND for side in self.sides)]
 
     @property
     def outlined(self) -> str:
         """Whose outlines were measured, in a sentence or two."""
         text = f"Outline model {self.outline_version}."
-        hands = [side.examined.outline.version == BY_HAND for side in self.sides]
-        if not any(hands):
+        if not self.hands:
             return text
-        which = "both photos" if all(hands) else ("the earlier photo", "the later photo")[hands[1]]
-        return (
-            f"{text} The outline of {which} was drawn by hand;"
-            " how well such outlines repeat was not measured."
-        )
+        later = self.sides[1].examined.outline.version == BY_HAND
+        both = self.hands == HANDS[1]
+        which = "both photos" if both else ("the earlier photo", "the later photo")[later]
+        said = f"{text} The outline of {which} was drawn by hand"
+        if self.hands in self.known:
+            return f"{said}."
+        return f"{said}; how well such outlines repeat was not measured."
 
 
 def reader(actor: Actor) -> Reader:
@@ -111,20 +119,20 @@ def compare(
 
     `explained` is the assessment whose heat maps are shown.
     """
-    shots = pair.before.photo, pair.after.photo
     pictures, found = [], []
-    for place, photo in enumerate(shots):
+    for place, shot in enumerate((pair.before, pair.after)):
         report(0.4 * place, f"Photo {place + 1} of 2: reading and outlining")
-        read = reader.read(photo)
+        read = reader.read(shot.photo)
         pictures.append(read.picture)
-        found.append(examined(reader, model, photo, read))
+        found.append(examined(reader, model, shot, read))
     report(0.8, "Aligning and measuring")
     known = repeatability_of(model)
-    comparison = compare_photos(found[0], found[1], known)
+    comparison = compare_photos(found[0], found[1], known, like_optics=pair.like_optics)
     map_ = None
     if comparison.registration.matrix is not None:
         both = [(one, seen.outline) for one, seen in zip(pictures, found, strict=True)]
         map_ = _plain(difference(both[0], both[1], comparison.registration) / HIGHEST)
+    shots = pair.before.photo, pair.after.photo
     code, heats = _heat(reader, explained, shots) if explained else ("", (None, None))
     sides = [
         Side(
@@ -151,13 +159,15 @@ def sharper(reader: Reader, pair: Pair, report: Callable[[float, str], None]) ->
 
 
 def examined(
-    reader: Reader, model: OutlineModel, photo: Photo, read: ReadPhoto | None = None
+    reader: Reader, model: OutlineModel, shot: Shot, read: ReadPhoto | None = None
 ) -> Examined:
     """A photo outlined, by hand where somebody has, and measured; once per server.
 
-    It is read unless what was read is given.
+    It is read unless what was read is given. Its scale is the one marked in it, else its file's,
+    else that of the visit's field of view.
     """
-    return _examined(
+    photo, how = shot.photo, shot.visit.fields
+    found = _examined(
         photo.sha256,
         photo.outline,
         photo.size,
@@ -165,6 +175,20 @@ def examined(
         model,
         lambda: read or reader.read(photo),
     )
+    known = [found.scale] if found.scale else []
+    if photo.marks:
+        ends = _reduced(photo.marks.ends, photo.size, found.size)
+        known.insert(0, scale.marked(ends, photo.marks.millimetres, found.size))
+    if how.field_mm and how.field_within_mm:
+        known.append(scale.field_of_view(how.field_mm, how.field_within_mm, found.size))
+    used, doubt = scale.chosen(known)
+    return replace(found, scale=used, doubt=doubt)
+
+
+def _reduced(points: Points, size: tuple[int, int], to: tuple[int, int]) -> Points:
+    """Points of a photo as kept in the pixels of a smaller picture of it."""
+    across, down = to[0] / size[0], to[1] / size[1]
+    return tuple((x * across, y * down) for x, y in points)
 
 
 # What is erased is out of memory, too, within the hour.
@@ -179,9 +203,9 @@ def _examined(
 ) -> Examined:
     read = _read()
     picture = read.picture
-    across, down = picture.width / size[0], picture.height / size[1]  # large ones are read reduced
-    points = [(x * across, y * down) for x, y in drawn]
-    return examine(_model, picture, points, mm_per_pixel=read.mm_per_pixel)
+    points = _reduced(drawn, size, picture.size)  # large ones are read reduced
+    by_file = scale.of_file(read.mm_per_pixel) if read.mm_per_pixel else None
+    return examine(_model, picture, points, scale=by_file)
 
 
 def _heat(

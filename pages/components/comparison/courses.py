@@ -1,31 +1,35 @@
 """A lesion's measures from visit to visit against its first, made away from the page's thread."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
 from pages.components.comparison import comparing
 from pages.components.comparison.comparing import Reader
-from pages.components.comparison.pairs import Shot
+from pages.components.comparison.pairs import Pair, Shot
 from records.clinic import comparability
-from records.clinic.outlines import Points
 from records.errors import RecordError
 from skinmodel.changes import Change
 from skinmodel.comparison import compare_photos, repeatability_of
 from skinmodel.images import InvalidImage
 from skinmodel.outline_bundle import OutlineModel
+from skinmodel.sizes import Size, sizes
 
 AT_ONCE = 24  # visits: a few seconds, after which the chart shows them
 
 
 @dataclass(frozen=True)
 class Point:
-    """One visit's changes against the reference, or one sentence why there are none."""
+    """One visit's changes against the reference, or one sentence why there are none.
+
+    `sizes` in millimetres are empty where the photo's scale is not known.
+    """
 
     shot: Shot
     changes: tuple[Change, ...]
     refusal: str
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,47 +57,59 @@ def follow(
     start = len(points)
     for place, shot in enumerate(shots[start : start + AT_ONCE], start):
         report(place / len(shots), f"Measuring visit {place + 1} of {len(shots)}")
-        try:
-            if reference is None:
-                found = comparing.examined(reader, model, shot.photo)
-                if found.refusal is None:
-                    reference = shot
-                changes, refusal = (), found.refusal or ""
-            else:
-                changes, refusal = _against(reader, model, reference, shot)
-        except (RecordError, InvalidImage) as error:
-            changes, refusal = (), str(error)
-        points.append(Point(shot, changes, refusal))
+        points.append(_point(reader, model, reference, shot))
+        if reference is None and not points[-1].refusal:
+            reference = shot
     return Course(reference, tuple(points), model.version)
 
 
-def _against(
-    reader: Reader, model: OutlineModel, reference: Shot, shot: Shot
-) -> tuple[tuple[Change, ...], str]:
-    others = comparability.differences(reference.visit.fields, shot.visit.fields)
-    if others:
-        return (), " ".join((*others, comparability.WITHHELD))
-    return _changes(_seen(reference), _seen(shot), model.sha256, reader, model, reference, shot)
+def _point(reader: Reader, model: OutlineModel, reference: Shot | None, shot: Shot) -> Point:
+    """A shot against the reference; against none, whether it can be the reference."""
+    try:
+        changes, refusal, measured = _changes(
+            _seen(reference) if reference else None,
+            _seen(shot),
+            model.sha256,
+            reader,
+            model,
+            reference,
+            shot,
+        )
+    except (RecordError, InvalidImage) as error:
+        return Point(shot, (), str(error))
+    return Point(shot, changes, refusal, measured)
 
 
-def _seen(shot: Shot) -> tuple[str, Points]:
-    return shot.photo.sha256, shot.photo.outline
+def _seen(shot: Shot) -> tuple[object, ...]:
+    """All of a shot that its measures and their comparison depend on."""
+    photo = shot.photo
+    return photo.sha256, photo.outline, photo.marks, replace(shot.visit.fields, note="")
 
 
 # Small values, kept where outlines are too large to be: a next visit costs itself alone.
 @st.cache_resource(show_spinner=False, max_entries=5000, ttl=3600)
 def _changes(
-    before: tuple[str, Points],
-    after: tuple[str, Points],
+    before: tuple[object, ...] | None,
+    after: tuple[object, ...],
     model_sha256: str,
     _reader: Reader,
     _model: OutlineModel,
-    _reference: Shot,
+    _reference: Shot | None,
     _shot: Shot,
-) -> tuple[tuple[Change, ...], str]:
+) -> tuple[tuple[Change, ...], str, dict[str, Size]]:
+    known = repeatability_of(_model)
+    seen = comparing.examined(_reader, _model, _shot)
+    measured = sizes(seen, known)
+    if _reference is None:
+        return (), seen.refusal or "", measured
+    pair = Pair(_reference, _shot, ())
     found = compare_photos(
-        comparing.examined(_reader, _model, _reference.photo),
-        comparing.examined(_reader, _model, _shot.photo),
-        repeatability_of(_model),
+        comparing.examined(_reader, _model, _reference),
+        seen,
+        known,
+        like_optics=pair.like_optics,
     )
-    return found.changes, found.refusal or ""
+    fields = _reference.visit.fields, _shot.visit.fields
+    if others := comparability.differences(*fields, scaled=found.by_scale):
+        return (), " ".join((*others, comparability.WITHHELD)), measured
+    return found.changes, found.refusal or "", measured

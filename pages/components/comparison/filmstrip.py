@@ -1,6 +1,7 @@
 """A lesion's visits in time order: thumbnails, days and what lies between them."""
 
 import datetime
+from dataclasses import replace
 
 import streamlit as st
 
@@ -15,6 +16,10 @@ from records.clinic.visits import CONTACTS, POLARISATIONS, Visit, VisitFields
 from skinmodel.export import long_date
 
 PER_PAGE = 6  # one row on a wide screen
+FIELD_HELP = (
+    "The millimetres along the longer side of an uncropped photo. A magnification alone does not"
+    " say it, since it depends on the camera: photograph a ruler once, and read how much is seen."
+)
 WIDTH = 160  # pixels of a thumbnail: two side by side on a phone
 
 
@@ -69,14 +74,27 @@ def _interval(before: VisitPhotos | None, one: VisitPhotos) -> str:
 
 
 def _settings(fields: VisitFields) -> str:
-    parts = [
+    parts = [*how(fields), fields.note]
+    return ", ".join(markdown(part) for part in parts if part)
+
+
+def how(fields: VisitFields) -> list[str]:
+    """How a visit's photos were taken, as far as it is known."""
+    parts = (
         f"{fields.magnification:g} x" if fields.magnification else "",
         "" if fields.polarisation == "unknown" else fields.polarisation,
         "" if fields.contact == "unknown" else fields.contact,
-        markdown(fields.device),
-        markdown(fields.note),
-    ]
-    return ", ".join(part for part in parts if part)
+        fields.device,
+        field_of_view(fields),
+    )
+    return [part for part in parts if part]
+
+
+def field_of_view(fields: VisitFields) -> str:
+    """The field of view with how exactly it is known; "" where it is not."""
+    if not fields.field_mm or not fields.field_within_mm:
+        return ""
+    return f"{fields.field_mm:g} \N{PLUS-MINUS SIGN} {fields.field_within_mm:g} mm across"
 
 
 def ask(was: VisitFields, *, key: str) -> VisitFields:
@@ -91,7 +109,7 @@ def ask(was: VisitFields, *, key: str) -> VisitFields:
             key=f"{key}-{label}",
         )
 
-    return VisitFields(
+    taken = VisitFields(
         magnification=st.number_input(
             "Magnification",
             1.0,
@@ -105,6 +123,56 @@ def ask(was: VisitFields, *, key: str) -> VisitFields:
         contact=choose("Contact", CONTACTS, was.contact),
         device=st.text_input("Device", was.device, max_chars=120, key=f"{key}-device"),
     )
+    width, within = _across(was, taken, key)
+    return replace(taken, field_mm=width, field_within_mm=within)
+
+
+def _across(was: VisitFields, now: VisitFields, key: str) -> tuple[float | None, float | None]:
+    """The field of view, and how exactly it is known; offered where it was entered before.
+
+    It is that of one device and magnification: with another it begins blank.
+    """
+    of = f"{now.magnification}-{now.device}"
+    names = f"{key}-field-{of}", f"{key}-within-{of}"
+    kept = was if (was.magnification, was.device) == (now.magnification, now.device) else now
+    known = None
+    if st.session_state.get(names[0], kept.field_mm) is None:
+        known = visits.field_of_view(
+            serving.database(),
+            actor=guard.require(CLINICIAN).actor,
+            device=now.device,
+            magnification=now.magnification,
+        )
+    if known:
+        st.button(
+            f"Use {field_of_view(known)}, as last with {markdown(known.device)} at"
+            f" {known.magnification:g} x",
+            key=f"{key}-known",
+            on_click=lambda: st.session_state.update(
+                dict(zip(names, (known.field_mm, known.field_within_mm), strict=True))
+            ),
+        )
+    left, right = st.columns(2)
+    width = left.number_input(
+        "Field of view (mm)",
+        1.0,
+        500.0,
+        kept.field_mm,
+        step=0.1,
+        placeholder="Not known",
+        key=names[0],
+        help=FIELD_HELP,
+    )
+    within = right.number_input(
+        "Known to within (mm)",
+        0.01,
+        50.0,
+        kept.field_within_mm,
+        step=0.1,
+        placeholder="Not known",
+        key=names[1],
+    )
+    return width, within
 
 
 @st.dialog("Visit")
@@ -114,9 +182,9 @@ def change(visit: Visit) -> None:
     day = st.date_input(
         "Day", was.day, max_value=datetime.date.today(), format="YYYY-MM-DD", key="visit-day"
     )
-    how = ask(was, key="visit")
+    taken = ask(was, key="visit")
     note = st.text_area("Note", was.note, max_chars=4000)
-    fields = VisitFields(day, how.magnification, how.polarisation, how.contact, how.device, note)
+    fields = replace(taken, day=day, note=note)
     if not st.button("Save", type="primary", key="save-visit"):
         return
     actor, database = guard.require(CLINICIAN).actor, serving.database()

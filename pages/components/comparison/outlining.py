@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components.comparison import comparing
-from pages.components.comparison.pairs import Pair
+from pages.components.comparison.pairs import Shot
 from pages.components.examination import viewer
 from pages.components.frame import aside, browser, guard, saves, serving
 from pages.components.frame.aside import Task
@@ -16,7 +16,6 @@ from records.access import accounts
 from records.access.actors import CLINICIAN
 from records.clinic import outlines
 from records.clinic.outlines import DrawnOutline
-from records.clinic.photos import Photo
 from skinmodel.export import long_date
 from skinmodel.measures import corners
 from skinmodel.weights import InvalidModel
@@ -43,18 +42,16 @@ def _component() -> Callable[..., Any]:
     return browser.component(__file__, heat=True)
 
 
-def offer(pair: Pair) -> None:
-    """A button for each photo of a pair."""
-    with st.container(horizontal=True):
-        for shot in (pair.before, pair.after):
-            if st.button(
-                f"Correct the outline of {shot.label}",
-                key=f"outline-{shot.photo.id}",
-                icon=":material/polyline:",
-                type="tertiary",
-                on_click=begin,
-            ):
-                correct(shot.photo, shot.label)
+def offer(shot: Shot) -> None:
+    """A button for a photo's outline."""
+    if st.button(
+        f"Correct the outline of {shot.label}",
+        key=f"outline-{shot.photo.id}",
+        icon=":material/polyline:",
+        type="tertiary",
+        on_click=begin,
+    ):
+        correct(shot)
 
 
 def begin() -> None:
@@ -64,11 +61,11 @@ def begin() -> None:
 
 
 @st.dialog("Correct the outline", width="large")
-def correct(photo: Photo, label: str) -> None:
+def correct(shot: Shot) -> None:
     """The photo with its outline to move; saving measures it anew. Call `begin` before."""
-    actor = guard.require(CLINICIAN).actor
+    actor, photo = guard.require(CLINICIAN).actor, shot.photo
     every = outlines.of_photo(serving.database(), actor=actor, photo_id=photo.id)
-    sheet = _sheet(photo, label, every)
+    sheet = _sheet(shot, every)
     if isinstance(sheet, Task):
         aside.watch(sheet, key="outlining")
         return
@@ -107,7 +104,8 @@ def correct(photo: Photo, label: str) -> None:
         st.rerun()
 
 
-def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str | Task[Sheet]:
+def _sheet(shot: Shot, every: list[DrawnOutline]) -> Sheet | str | Task[Sheet]:
+    photo = shot.photo
     of, kept = st.session_state.get(OPEN, ("", None))
     if kept and of == photo.id:
         return kept.answer or kept
@@ -122,7 +120,7 @@ def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str |
         report(0.2, "Reading and outlining the photo")
         read = reader.read(photo)
         picture = read.picture
-        seen = comparing.examined(reader, model, photo, read).outline
+        seen = comparing.examined(reader, model, shot, read).outline
         across, down = picture.width / photo.size[0], picture.height / photo.size[1]
         drawn = [[x * across, y * down] for x, y in photo.outline]
         found = bool(seen.mask.any())
@@ -131,7 +129,7 @@ def _sheet(photo: Photo, label: str, every: list[DrawnOutline]) -> Sheet | str |
             source=viewer.address(picture),
             size=picture.size,
             points=drawn or corners(seen).round(1).tolist(),
-            alt=f"Photo of {label}",
+            alt=f"Photo of {shot.label}",
             found=found,
             replaces=current.id if current else None,
         )

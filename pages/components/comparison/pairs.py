@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components.frame.words import MONTH, interval
+from records.clinic import comparability
 from records.clinic.photos import Photo
 from records.clinic.series import LesionPage, VisitPhotos
 from records.clinic.visits import Visit
@@ -55,6 +56,11 @@ class Pair:
         text = f"{interval(self.before.day, self.after.day)} apart"
         note = _note(self.before.day, self.after.day)
         return f"{text}. {note}" if note else text
+
+    @property
+    def like_optics(self) -> bool:
+        """Whether both were taken at one magnification, as far as that is known."""
+        return not comparability.magnified(self.before.visit.fields, self.after.visit.fields)
 
 
 def short_term(before: datetime.date | None, after: datetime.date | None) -> bool:

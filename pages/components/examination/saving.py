@@ -106,7 +106,10 @@ def others(tray: Tray, opened: Opened) -> list[str]:
 
 
 def as_taken(items: Sequence[Item], last: VisitFields | None) -> VisitFields:
-    """How photos were taken: as the last ones, but for what all their files say alike."""
+    """How photos were taken: as the last ones, but for what all their files say alike.
+
+    A field of view is that of one device and magnification.
+    """
     how = last or VisitFields()
     devices = {item.photo.dicom.device for item in items if item.photo.dicom} - {""}
     powers = {item.photo.dicom.magnification for item in items if item.photo.dicom} - {None}
@@ -114,6 +117,8 @@ def as_taken(items: Sequence[Item], last: VisitFields | None) -> VisitFields:
         how = replace(how, device=devices.pop())
     if len(powers) == 1:
         how = replace(how, magnification=powers.pop())
+    if last and (how.device, how.magnification) != (last.device, last.magnification):
+        how = replace(how, field_mm=None, field_within_mm=None)
     return how
 
 
@@ -165,7 +170,7 @@ def new_visits(tray: Tray, how: VisitFields, day: datetime.date | None) -> list[
     by_day: dict[object, list[NewVisit]] = {}
     for item in tray.new:
         taken_on = item.taken_on or day
-        fields = VisitFields(taken_on, how.magnification, how.polarisation, how.contact, how.device)
+        fields = replace(how, day=taken_on)
         photo = keeping.new_photo(item)
         joined = by_day.setdefault(taken_on or item.number, [])
         joined[:] = [NewVisit(fields, (*(p for one in joined for p in one.photos), photo))]

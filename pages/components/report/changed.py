@@ -9,7 +9,6 @@ from pages.components.comparison.comparing import Compared, Reader
 from pages.components.comparison.pairs import Pair, Shot
 from pages.components.frame import serving
 from pages.components.report import visitlog
-from records.clinic import comparability
 from records.clinic.series import LesionPage, VisitPhotos
 from records.errors import RecordError
 from records.reports.blocks import Block, Heading, Notice, Picture, Pictures, Table, Text
@@ -66,32 +65,25 @@ def _pair(pair: Pair, reader: Reader, model: OutlineModel, progress: Progress) -
 
 def _said(pair: Pair, found: Compared) -> list[Block]:
     """The measures, or why there are none."""
-    fields = pair.before.visit.fields, pair.after.visit.fields
     said: list[Block] = [Text(f"{pair.interval}")]
-    said += [Notice(text) for text in comparability.differences(*fields)]
+    said += [Notice(text) for text in compare.otherwise(pair, found)]
     if reasons := compare.withheld(pair, found):
         said.append(Notice(" ".join(reasons)))
-    measured = compare.measured(pair, found)
-    if measured is None:
-        return said
-    rows = changelist.rows(found.comparison, *measured)
-    if headline := changelist.headline(found.comparison.changes):
+    headline = changelist.headline(found.comparison.changes)
+    if headline and compare.measured(pair, found):
         said.append(Text(headline, "strong"))
-    said.append(
-        Table(
-            (
-                ("Measure", "Change", "How far it can be told"),
-                *((row["name"], row["value"], row["error"].strip("()")) for row in rows),
-            ),
-            (2, 2, 4),
+    if rows := compare.rows(pair, found):
+        said.append(
+            Table(
+                (
+                    ("Measure", "Change", "How far it can be told"),
+                    *((row["name"], row["value"], row["error"].strip("()")) for row in rows),
+                ),
+                (2, 2, 4),
+            )
         )
-    )
-    facts = (
-        changelist.quality(found.comparison),
-        *compare.about(pair, found),
-        found.outlined,
-    )
-    return [*said, Text(" ".join(fact for fact in facts if fact), "small")]
+        said.append(Text(" ".join(compare.about(pair, found)), "small"))
+    return said
 
 
 def _outlined(picture: Image.Image, contour: list[list[float]], day: str) -> Picture:

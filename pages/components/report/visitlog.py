@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from pages.components.comparison import filmstrip
 from pages.components.examination import differential
 from pages.components.frame import words
 from pages.components.frame.words import count
@@ -77,14 +78,7 @@ def visits(material: Material) -> tuple[Block, ...]:
 def how(one: VisitPhotos) -> str:
     """How a visit's photos were taken, and what was noted."""
     fields = one.visit.fields
-    parts = (
-        f"{fields.magnification:g} x" if fields.magnification else "",
-        "" if fields.polarisation == "unknown" else fields.polarisation,
-        "" if fields.contact == "unknown" else fields.contact,
-        fields.device,
-        fields.note,
-    )
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in (*filmstrip.how(fields), fields.note) if part)
 
 
 def _totals(analysis: Analysis | None, day: datetime.date | None) -> tuple[str, str]:
