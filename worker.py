@@ -295,7 +295,8 @@ def note_intakes(database: Database, datasets: Path) -> None:
             data_set=ending.id,
             account_id=ending.by,
             token=ending.token,
-            detail={"source": ending.kind} | {name: n for name, n in counts.items() if n},
+            detail={"source": ending.kind, "ended": ending.at}
+            | {name: n for name, n in counts.items() if n},
         )
         endings.settle(path, ending)
 

@@ -465,7 +465,11 @@ def test_how_intakes_end_is_noted_once_with_who_wanted_it(
         found = audit.entries(database, actor=CONSOLE)[::-1]
         assert len({one.detail["intake"] for one in found}) == len(found)
         return [
-            (one.kind, one.account_id, {k: v for k, v in one.detail.items() if k != "intake"})
+            (
+                one.kind,
+                one.account_id,
+                {k: v for k, v in one.detail.items() if k not in ("intake", "ended")},
+            )
             for one in found
         ]
 

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,7 @@ What = Literal["added", "refused", "failed", "cancelled", "interrupted"]
 class Ending:
     """How the making of the data set `id` ended, and `by` whose will.
 
-    `token` is this ending's alone.
+    `token` is this ending's alone, `at` when it was, for it is noted later.
     """
 
     what: What
@@ -35,6 +36,7 @@ class Ending:
     photos: int = 0
     lesions: int = 0
     problems: int = 0
+    at: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
     token: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 

@@ -81,7 +81,8 @@ class Request:
 class State:
     """How far an intake is: `done` of `total` in `unit`; `problems` are why it was refused.
 
-    `rows` are ids of photos without which it could go on.
+    `rows` are ids of photos without which it could go on. `at` is when this was said, `moved_at`
+    when it last came further (seconds of the clock).
     """
 
     stage: Stage
@@ -92,6 +93,7 @@ class State:
     problems: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     at: float = 0.0
+    moved_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -187,13 +189,16 @@ class Report:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._stage = ""
-        self._begun = self._told = 0.0
-        self._first = 0
+        self._begun = self._told = self._moved = 0.0
+        self._first = self._last = 0
 
     def __call__(self, stage: Stage, done: int, total: int, unit: str) -> None:
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._begun, self._told, self._first = stage, now, 0.0, done
+            self._last = -1
+        if done != self._last:
+            self._last, self._moved = done, time.time()
         if now - self._told < EVERY and done < total:
             return
         self._told = now
@@ -201,7 +206,7 @@ class Report:
             raise Cancelled
         gone, got = now - self._begun, done - self._first
         left = gone / got * (total - done) if got > 0 and gone > 2 else None
-        say(self.folder, State(stage, done, total, unit, left))
+        say(self.folder, State(stage, done, total, unit, left, moved_at=self._moved))
 
 
 def finish(folder: Path, request: Request) -> Path:

@@ -7,7 +7,10 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +44,10 @@ from training.data.intake import (
 from training.data.manifest import InvalidData, Manifest, read_isic
 from training.disk import TrainingFailed, write_atomically
 from training.runs.process import Taken, alone, step_back
+from training.terminal import Stop, Stopped
 
+HEEDED = 1.0  # seconds between two looks whether somebody cancels
+WAKE = getattr(signal, "SIGUSR1", None)  # which Windows lacks
 FETCHED, GATHERED = "fetched", "gathered"
 
 log = logging.getLogger("dermtrace.intake")
@@ -52,28 +58,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (folder,) = map(Path, arguments if arguments is not None else sys.argv[1:])
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     step_back()
-    return work(folder)
+    stop = Stop()
+    if WAKE is not None:
+        signal.signal(WAKE, stop.ask)
+        threading.Thread(target=_heed, args=(folder,), daemon=True).start()
+    return work(folder, stop)
 
 
-def work(folder: Path) -> int:
+def _heed(folder: Path) -> None:
+    """Interrupts the main thread where it does not look for itself whether somebody cancels.
+
+    A server that has gone silent is waited for half a minute.
+    """
+    while not (folder / CANCEL).exists():
+        time.sleep(HEEDED)
+    time.sleep(HEEDED)
+    if WAKE is not None and (folder / CANCEL).exists():
+        signal.pthread_kill(threading.main_thread().ident or 0, WAKE)
+
+
+def work(folder: Path, stop: Stop | None = None) -> int:
     """Works on an intake unless somebody else does; its state says how it ended."""
     if not (folder / REQUEST).exists():  # discarded before this process began
         return 1
     try:
         with alone(folder / LOCK):
-            return _guarded(folder)
+            return _guarded(folder, stop or Stop())
     except Taken:
         return 1
 
 
-def _guarded(folder: Path) -> int:
+def _guarded(folder: Path, stop: Stop) -> int:
     request = Request.from_dict(json.loads((folder / REQUEST).read_text()))
     ended = partial(Ending, id=request.id, kind=request.kind)
     try:
-        made = bring_in(folder, request)
+        made = bring_in(folder, request, stop)
         log.info("%s is whole: %d photos", made.id, made.photos)
         return 0
-    except Cancelled:
+    except (Cancelled, Stopped):
         by = _canceller(folder) or request.by
         if request.files:  # gigabytes, which may be wanted after all
             say(folder, State("stopped"))
@@ -105,11 +127,20 @@ def _canceller(folder: Path) -> str:
     return ""
 
 
-def bring_in(folder: Path, request: Request) -> DataSet:
+def bring_in(folder: Path, request: Request, stop: Stop) -> DataSet:
     """Fetches, gathers, reads and inspects, then makes it a data set.
 
-    InvalidData with all reasons why it cannot be one; Cancelled; DownloadFailed.
+    InvalidData with all reasons why it cannot be one; Cancelled or Stopped; DownloadFailed.
     """
+    with stop.at_once():
+        _make(folder, request)
+    if hasattr(os, "sync"):
+        os.sync()  # the photos are on disk before the name says that they are
+    return DataSet.read(finish(folder, request))
+
+
+def _make(folder: Path, request: Request) -> None:
+    """All of the data set but its name."""
     report = Report(folder)
     making = folder / MAKING
     making.mkdir(exist_ok=True)
@@ -149,9 +180,6 @@ def bring_in(folder: Path, request: Request) -> DataSet:
         (making / name).unlink(missing_ok=True)
     lesions = int(table["lesion"].nunique())
     leave(making, Ending("added", request.id, request.kind, request.by, len(table), lesions))
-    if hasattr(os, "sync"):
-        os.sync()  # the photos are on disk before the name says that they are
-    return DataSet.read(finish(folder, request))
 
 
 def _gather(folder: Path, request: Request, report: Report) -> None:

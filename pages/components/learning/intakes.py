@@ -1,5 +1,6 @@
 """Data sets that are being brought in: how far each is, and what stands in its way."""
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -12,6 +13,7 @@ from records.access.actors import ADMIN, Actor
 from training.data import intake
 from training.data.intake import Intake
 
+STALLED = 10.0  # seconds without a byte that are worth a word
 EVERY = 1.5  # seconds between two looks
 LISTED = 12  # problems
 STAGES = {
@@ -48,7 +50,10 @@ def _running(one: Intake) -> None:
     if state.total:
         what += f" · {_amount(state.done, state.unit)} of {_amount(state.total, state.unit)}"
         what += " files" if state.unit == "files" else ""
-    if state.seconds_left is not None:
+    idle = time.time() - state.moved_at if state.moved_at else 0.0
+    if state.stage == "downloading" and idle > STALLED:
+        what += f" · nothing has arrived for {idle:.0f} s, it is tried again"
+    elif state.seconds_left is not None:
         what += f" · {time_left(state.seconds_left)}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(share, 1.0), what)
