@@ -31,6 +31,7 @@ from streamlit.runtime import Runtime
 import settings
 from pages import components
 from pages.components.frame import restarting, serving
+from pages.components.frame.leaving import Leaving
 from records.access import links
 from records.errors import RecordError
 from records.keeping import staging, upkeep
@@ -260,6 +261,7 @@ app = st.App(
             public_url=lambda: settings.load().public_url,
         ),
         Middleware(Gate, database=serving.database, quota=quota, automatic=automatic),
+        Middleware(Leaving),
     ],
     on_script_error=show_failure,
 )
