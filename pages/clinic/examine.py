@@ -21,6 +21,8 @@ from records.access.actors import CLINICIAN
 from skinmodel.casemix import CaseMix, InvalidCaseMix
 from skinmodel.weights import InvalidModel
 
+WIDTH = 736  # pixels: what there is to give is no longer than a line one reads
+
 
 def examine(in_use: InUse, mix: CaseMix | None, tray: Tray) -> None:
     """What there is to see first, then what can be added and changed."""
@@ -48,12 +50,15 @@ def examine(in_use: InUse, mix: CaseMix | None, tray: Tray) -> None:
         st.title("Add a visit" if tray.opened else "Examine a lesion", anchor=False)
         if tray.failure:
             st.error(tray.failure)
-        left, right = st.columns([3, 2], gap="large")
-        with left:
-            if not tray.items and not tray.opened:
+        asked = "Dermoscopic photos of one lesion: JPEG, PNG, WebP or DICOM"
+        if tray.items or tray.opened:
+            with st.container(width=WIDTH):
+                take_in(tray, asked)
+        else:
+            left, right = st.columns([3, 2], gap="large")
+            with left:
                 invite()
-            take_in(tray, "Dermoscopic photos of one lesion: JPEG, PNG, WebP or DICOM")
-        if not tray.items and not tray.opened:
+                take_in(tray, asked)
             with right:
                 examples.offer(tray)
         viewer.preload()

@@ -16,9 +16,9 @@ def turned(what: str, total: int, *, each: int, key: str, newest: bool = False) 
     pages = math.ceil(total / each)
     if pages <= 1:
         return slice(0, total)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(gap="xsmall"):  # beside anything else, the widget hides page numbers
         # A key for each number of pages, because one that is gone cannot be chosen.
         page = st.pagination(pages, default=pages if newest else 1, key=f"{key}-of-{pages}")
         start = min((page - 1) * each, total - each)
-        st.caption(f"{what} {span(start, each, total)} of {total}", width="content")
+        st.caption(f"{what} {span(start, each, total)} of {total}")
     return slice(start, start + each)
