@@ -1,12 +1,13 @@
 """Analyses while a training run goes on, against the same analyses without it.
 
 The run is a real one, of a whole network on drawn lesions, as the worker starts it: with the lowest
-priority and half of the cores. It is held and let go in turns, so that whatever else the machine
-does meets both alike.
+priority and half of the cores. It is held and let go by turns, in an order drawn anew, so that
+whatever else the machine does meets both alike.
 """
 
 import datetime
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -46,9 +47,12 @@ def measure(
     series = [SeriesPhoto(photo.picture, photo.sha256, "photo.jpg", photo.taken_on)]
     taken: dict[str, list[float]] = {"alone": [], "beside": []}
     with tempfile.TemporaryDirectory() as folder, _run(Path(folder), backbone) as trainer:
+        told = {"alone": signal.SIGSTOP, "beside": signal.SIGCONT}
+        order, chance = list(told), random.Random(0)
         for turn in range(1 + rounds):
-            for arm, order in (("alone", signal.SIGSTOP), ("beside", signal.SIGCONT)):
-                os.kill(trainer.pid, order)
+            chance.shuffle(order)
+            for arm in order:
+                os.kill(trainer.pid, told[arm])
                 for _ in range(analyses if turn else 2):  # the first ones warm up
                     begun = time.perf_counter()
                     analyse(model, series)
