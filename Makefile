@@ -76,6 +76,10 @@ if ! { $(PY) -c "$$fits" && $(PY) -m pip --version; } >/dev/null 2>&1; then \
 	fi; \
 	"$$found" -m venv --clear .venv; \
 fi; \
+torch='import importlib.metadata as m; print(m.version("torch").partition("+")[0])'; \
+if grep -qx "torch==$$($(PY) -c "$$torch" 2>/dev/null)" requirements.txt; then \
+	size='under 0.5 GB to download, for PyTorch is there'; \
+fi; \
 echo "Installing the libraries of $(1): $$size (in .venv)."; \
 echo "This happens once. If it is interrupted, the same command takes it up again."; \
 $(PY) -m pip install --disable-pip-version-check -r $(1); \

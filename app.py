@@ -127,6 +127,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         importlib.import_module(module.name)
     gc.collect()
     gc.freeze()
+    log.info("DermTrace is ready on %s", address())
     await to_thread.run_sync(welcome)
     try:
         with (
