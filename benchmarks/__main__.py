@@ -20,8 +20,11 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.rows import BENCHMARKS, SPEEDS, Row
+from benchmarks.answers import ANSWERS
+from benchmarks.row import Row, table_row, text
+from benchmarks.speeds import SPEEDS
 
+BENCHMARKS = SPEEDS | ANSWERS  # the latter, which need photos, only if asked for
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 900.0  # that one benchmark may take
 SEVERAL = {"sessions", "beside"}  # these measure several processes at once, and pin their own
@@ -64,12 +67,12 @@ def main() -> int:
     print(about, flush=True)
     if options.markdown:
         print("\n| What | Ratio | Figures | Limit |\n| --- | --: | --- | --- |", flush=True)
-    names, rows = options.names or SPEEDS, []
+    names, rows = options.names or list(SPEEDS), []
     for number, name in enumerate(names, 1):
         print(f"{name} ({number} of {len(names)})", file=sys.stderr, flush=True)
         for row in in_a_child(name):
             rows.append(row)
-            print(_table_row(row) if options.markdown else _text(row), flush=True)
+            print(table_row(row) if options.markdown else text(row), flush=True)
     missed = [row for row in rows if not row.met]
     print(f"{len(rows)} figures, {len(missed)} limits missed or failed", file=sys.stderr)
     return 1 if missed else 0
@@ -126,26 +129,6 @@ def _end(pid: int) -> None:
     for one in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
-
-
-def _text(row: Row) -> str:
-    limit = f"   ({row.wanted}: {_verdict(row)})" if row.wanted else ""
-    return f"{_value(row):>8}  {row.what}\n          {row.figures}{limit}"
-
-
-def _verdict(row: Row) -> str:
-    return "met" if row.met else "MISSED"
-
-
-def _value(row: Row) -> str:
-    if math.isnan(row.ratio):
-        return "failed"
-    return f"{row.ratio:.1%}" if row.share else f"{row.ratio:.2f}x"
-
-
-def _table_row(row: Row) -> str:
-    wanted = f"{row.wanted}: {_verdict(row).lower()}" if row.wanted else ""
-    return f"| {row.what} | {_value(row)} | {row.figures} | {wanted} |"
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 import pytest
 
 from benchmarks import beside, diagnose, explain, neighbours, pipeline, records, train, visit
-from benchmarks.__main__ import _table_row, _text, in_a_child, machine
-from benchmarks.rows import BENCHMARKS, Row
+from benchmarks.__main__ import BENCHMARKS, in_a_child, machine
+from benchmarks.row import Row, table_row, text
 
 TINY = {"filters": (4, 8), "lstm_units": 4}
 
@@ -64,14 +64,14 @@ def test_every_name_is_a_module(name: str) -> None:
 
 def test_whether_a_limit_is_met_is_said() -> None:
     row = Row("Speed", 1.234, "5 against 4", "at least 2x", met=False)
-    assert "1.23x" in _text(row) and "MISSED" in _text(row)
-    assert _table_row(row) == "| Speed | 1.23x | 5 against 4 | at least 2x: missed |"
-    assert _table_row(replace(row, met=True)).endswith("| at least 2x: met |")
+    assert "1.23x" in text(row) and "MISSED" in text(row)
+    assert table_row(row) == "| Speed | 1.23x | 5 against 4 | at least 2x: missed |"
+    assert table_row(replace(row, met=True)).endswith("| at least 2x: met |")
     assert "Python" in machine()
 
 
 def test_one_that_takes_too_long_or_fails_leaves_the_others_their_turn() -> None:
     (late,) = in_a_child("records", seconds=0)
-    assert not late.met and "took longer" in late.what and "failed" in _table_row(late)
+    assert not late.met and "took longer" in late.what and "failed" in table_row(late)
     (broken,) = in_a_child("none")
     assert not broken.met and broken.what.startswith("none failed")
