@@ -34,7 +34,7 @@ from training.runs.request import NOTHING, Places, Request
 
 LIMIT = 2.0  # times an idle machine's 95th percentile
 EACH = {"train": 2, "validation": 1, "calibration": 1, "test": 1}  # lesions of a diagnosis
-READY = 300.0  # seconds until the run learns
+READY = 600.0  # seconds until the run learns
 ROOT = Path(__file__).parents[1]
 
 
@@ -78,13 +78,14 @@ def _run(folder: Path, backbone: str) -> Iterator[subprocess.Popen[bytes]]:
         sys.executable, "-m", "training.jobs", str(run), "--data-dir", str(places.data_dir),
         "--bundled", str(places.bundled), "--threads", str(half_the_cores()),
     ]  # fmt: skip
-    with (run / LOG).open("wb") as said:
-        trainer = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+    with (run / LOG).open("wb") as log:
+        trainer = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
         until = time.monotonic() + READY
         while read_progress(run).stage != "epoch":
             if trainer.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((run / LOG).read_text(errors="replace"))
+                said = (run / LOG).read_text(errors="replace")
+                raise RuntimeError(f"The run did not begin to learn in {READY:g} s. {said}")
             time.sleep(0.1)
         yield trainer
     finally:
