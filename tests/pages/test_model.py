@@ -126,3 +126,23 @@ def test_the_plots_are_told_in_words() -> None:
     told = ranges.Range("Melanoma", 0.7, 0.6, 0.8, 9).text
     assert told == "Melanoma: 70\u202f% (60\u202f% to 80\u202f%), 9 cases"
     assert reliability.sentence(CALIBRATED["bins"]).count("shown") == 2
+
+
+@pytest.mark.parametrize("depth", [0, 0.25, 0.4, 0.5, 0.6, 0.75, 1])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_cell_of_a_matrix_can_be_read(depth: float, theme: str) -> None:
+    paper, ink = (st.get_option(f"theme.{theme}.{c}Color") for c in ("background", "text"))
+    mixed = [(1 - depth) * a + depth * b for a, b in zip(rgb(paper), rgb(ink), strict=True)]
+    lights = sorted(map(luminance, (mixed, rgb(confusion.legible(depth, paper, ink)))))
+    assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 4.5
+
+
+def rgb(colour: str) -> list[float]:
+    return [channel / 255 for channel in bytes.fromhex(colour[1:])]
+
+
+def luminance(channels: list[float]) -> float:
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
