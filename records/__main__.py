@@ -16,7 +16,7 @@ from records.access import accounts, links, passwords
 from records.access.actors import CONSOLE, ROLES
 from records.database import Database
 from records.errors import RecordError
-from records.keeping import backup, dossier, erasure, restore, snapshot, verification
+from records.keeping import arrival, backup, dossier, erasure, restore, snapshot, verification
 from records.keeping.store import open_store
 from records.schema import open_database
 
@@ -110,6 +110,7 @@ def _backup(options: argparse.Namespace, given: settings.Settings) -> int:
             actor=CONSOLE,
             to=options.to or given.backups_url,
             passphrase=given.backup_passphrase,
+            folder=given.data_dir,
         )
     finally:
         database.close()
@@ -131,6 +132,7 @@ def _restore(options: argparse.Namespace, given: settings.Settings) -> int:
         source=options.source,
         passphrase=given.backup_passphrase,
         name=options.name,
+        folder=given.data_dir,
     )
     print(done.sentence)
     return 1 if done.missing else 0
@@ -141,7 +143,11 @@ def _verify(options: argparse.Namespace, given: settings.Settings) -> int:
     database = _open(given)
     try:
         found = verification.verify(
-            database, open_store(given.photos_url), actor=CONSOLE, copied=copied
+            database,
+            open_store(given.photos_url),
+            actor=CONSOLE,
+            copied=copied,
+            folder=given.data_dir,
         )
     finally:
         database.close()
@@ -180,8 +186,7 @@ def _erase(options: argparse.Namespace, given: settings.Settings) -> int:
         question = "This cannot be undone. Type the patient's id again to erase: "
         if not options.yes and _ask(question) != options.patient:
             raise RecordError("Nothing was erased.")
-        found = [given.data_dir / "runs", given.data_dir / "datasets"]
-        found += [given.models_dir, given.own_models_dir]
+        found = [*arrival.folders(given.data_dir), given.models_dir]
         erased = erasure.erase(
             database,
             store,

@@ -16,6 +16,17 @@ from records.preferences import BACKUP_HOURS
 from skinmodel.export import long_date
 
 SCHEDULES = {0: "Never", 6: "Every 6 hours", 12: "Every 12 hours", 24: "Every day", 168: "Weekly"}
+KEPT = """
+**In each backup:** patients, lesions, visits, photos, heat maps, assessments, findings and plans;
+accounts, preferences and the audit log; the clinic's own models and which one is in use; the case
+mix; training runs with their settings, curves, logs, figures and candidates; what data sets are and
+which photos they list.
+
+**Not in it:** the photos of data sets (fetch them or bring them in again; this clinic's own are
+made anew from the records); what an interrupted run would go on from, so that it begins again; the
+inbox and caches; who is signed in, and one-time links; the server's settings, its certificate and
+the passphrase of the backups.
+"""
 LOOK = 2.0  # seconds between two looks at a backup that is being made
 
 
@@ -59,6 +70,8 @@ def last(actor: Actor, *, looking: bool) -> None:
         else "Backups are not encrypted. Set SKIN_BACKUP_PASSPHRASE on the server to encrypt them."
     )
     st.caption(f"Kept at {markdown(_plain_address())}. {sealed} Keep a copy on another machine.")
+    with st.expander("What a backup holds"):
+        st.markdown(KEPT)
     if running:
         st.button("A backup is being made", disabled=True, icon=":material/hourglass_empty:")
     elif st.button("Back up now", type="primary", icon=":material/backup:"):
@@ -111,7 +124,8 @@ def check(actor: Actor) -> None:
     st.header("Check", anchor=False)
     st.write(
         "A rehearsal restores the newest backup to one side and opens each of its files. The check"
-        " of the records walks every photo and the audit log. Neither changes anything."
+        " of the records walks every photo, the audit log and the clinic's own models. Neither"
+        " changes anything."
     )
     with st.container(horizontal=True):
         rehearse = st.button("Rehearse a restore")
@@ -137,7 +151,11 @@ def check(actor: Actor) -> None:
         bar = st.progress(0.0, "Checking the database")
         findings = saves.attempt(
             lambda: verification.verify(
-                serving.database(), serving.store(), actor=actor, progress=bar.progress
+                serving.database(),
+                serving.store(),
+                actor=actor,
+                folder=found.data_dir,
+                progress=bar.progress,
             )
         )
         bar.empty()

@@ -1,16 +1,15 @@
 """Backups into a folder or any place fsspec knows, beside those made before. Admins only.
 
 A place holds `backup.json` (format and salt), `snapshots/` (one compressed file of all rows for
-each backup) and `files/` (each photo and heat map once, however many backups need it). With a
-passphrase every snapshot and file is sealed. Rows are read from one consistent state while others
-go on writing; files are never changed, so they can be copied after it.
+each backup), `workshop/` (what else a clinic has, see workshop.py) and `files/` (each file once,
+however many backups need it). With a passphrase every snapshot, list and file is sealed. Rows are
+read from one consistent state while others go on writing; photos are never changed, so they can be
+copied after it.
 """
 
 import datetime
-import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -18,15 +17,11 @@ from records import audit
 from records.access.actors import ADMIN, Actor
 from records.database import Database
 from records.errors import RecordError
-from records.keeping import snapshot
-from records.keeping.store import FileFault, Store, open_store
-from records.keeping.vault import SALT, Vault
+from records.keeping import snapshot, workshop
+from records.keeping.place import ERASED, Place, Progress, open_place
+from records.keeping.store import FileFault, Store
 from records.tables import BackupRow, BlobRow, ErasureRow
 from records.wording import count
-
-INFO = "backup.json"
-ERASED = "erased"  # a folder of empty files: random ids of patients who must not come back
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -39,20 +34,6 @@ class Backup:
     sentence: str
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where backups are kept, and how they are sealed."""
-
-    files: Store
-    vault: Vault
-    salt: bytes
-
-    def name(self, sha256: str) -> str:
-        """The file's name in this place."""
-        name = self.vault.name(sha256, salt=self.salt)
-        return f"files/{name[:2]}/{name}"
-
-
 def make(
     database: Database,
     store: Store,
@@ -60,12 +41,14 @@ def make(
     actor: Actor,
     to: str,
     passphrase: str = "",
+    folder: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Backup:
     """Makes a backup at `to` (a folder or a URL), sealed if a passphrase is given.
 
-    A failed one is noted as well and raises what went wrong. Photos whose original is missing or
-    changed are left out and counted.
+    `folder` is the data folder, for what a clinic has beside the records. A failed backup is noted
+    as well and raises what went wrong. Photos whose original is missing or changed are left out and
+    counted.
     """
     actor.require(ADMIN)
     with database.write() as session:
@@ -77,7 +60,7 @@ def make(
         )
         session.add(row)
     try:
-        sentence = _make(database, store, open_place(to, passphrase, make=True), progress)
+        sentence = _make(database, store, open_place(to, passphrase, make=True), folder, progress)
     except Exception as error:
         known = isinstance(error, RecordError)
         _end(database, actor, row.id, False, str(error) if known else "The backup failed.")
@@ -110,34 +93,9 @@ def is_due(database: Database, *, hours: int) -> bool:
     return last is None or database.now() - last >= datetime.timedelta(hours=hours)
 
 
-def open_place(address: str, passphrase: str, *, make: bool = False) -> Place:
-    """A place with backups; RecordError if there are none and none are to be made."""
-    files, vault = open_store(address), Vault(passphrase)
-    data = files.read(INFO)
-    if data is None and not make:
-        raise RecordError("There is no backup at this place.")
-    if data is None:
-        salt = os.urandom(SALT)
-        info = {"format": 1, "sealed": bool(passphrase), "salt": salt.hex()}
-        files.write(INFO, json.dumps(info).encode())
-        return Place(files, vault, salt)
-    try:
-        info = json.loads(data)
-        salt = bytes.fromhex(info["salt"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"The file {INFO} of the backups is damaged.") from error
-    if info.get("format") != 1:
-        raise RecordError("These backups were made by a newer version of DermTrace.")
-    if bool(info["sealed"]) != bool(passphrase):
-        raise RecordError(
-            "These backups are encrypted. Give their passphrase."
-            if info["sealed"]
-            else "These backups are not encrypted. Choose another place for encrypted ones."
-        )
-    return Place(files, vault, salt)
-
-
-def _make(database: Database, store: Store, place: Place, progress: Progress) -> str:
+def _make(
+    database: Database, store: Store, place: Place, folder: Path | None, progress: Progress
+) -> str:
     began = database.now()
     snapshots = place.files.list("snapshots")
     if snapshots and place.vault.passphrase:  # the same passphrase as before, or none can be opened
@@ -163,15 +121,17 @@ def _make(database: Database, store: Store, place: Place, progress: Progress) ->
             faulty += 1
             continue
         place.files.write(name, place.vault.seal(contents, salt=place.salt))
-    # The snapshot last: once it is there, all that it refers to is as well.
     label = f"{began:%Y%m%dT%H%M%S%f}Z-{taken.revision}"
+    beside = workshop.keep(folder, place, label, there=there, progress=progress) if folder else ""
+    # The snapshot last: once it is there, all that it refers to is as well.
     place.files.write(f"snapshots/{label}", place.vault.seal(data, salt=place.salt))
     for patient_id in erased:
         place.files.write(f"{ERASED}/{patient_id}", b"")
         store.write(f"{ERASED}/{patient_id}", b"")
     progress(1.0, "Done")
     patients, files = taken.rows.get("patient", 0), len(wanted) - faulty
-    sentence = f"{count(patients, 'patient')}, {count(files, 'file')}."
+    parts = count(patients, "patient"), count(files, "file"), beside
+    sentence = f"{', '.join(filter(None, parts))}."
     if faulty:
         sentence += f" {faulty} files are missing or changed in the records and are not in it."
     return sentence

@@ -20,7 +20,7 @@ from records.clinic import patients
 from records.database import Database
 from records.errors import NotFound
 from records.keeping import removal, swap
-from records.keeping.backup import ERASED
+from records.keeping.place import ERASED
 from records.keeping.store import Store, sync_folder
 from records.tables import (
     AssessmentRow,
@@ -88,7 +88,7 @@ def erase(
     with database.write() as session:
         if session.get(PatientRow, patient_id) is None:
             raise NotFound
-        ids, files = _belongings(session, patient_id)
+        ids, files = belongings(session, patient_id)
         removal.purge(session, "patient", patient_id)
         session.execute(delete(DeletionRow).where(DeletionRow.object_id.in_(ids)))
         session.add(ErasureRow(patient_id=patient_id, at=database.now()))
@@ -103,16 +103,13 @@ def erase(
     store.write(f"{ERASED}/{patient_id}", b"")
     removed = removal.remove_unused(database, store, among=files)
     _forget_pages(database)
-    tokens = ids | files
-    models = {name for folder in folders for name in _models(folder, tokens)}
+    models = {name for folder in folders for name in _models(folder, ids | files)}
     left: list[str] = []
-    manifests = [name for folder in folders for name in _clean(folder, tokens, files, left)]
+    manifests = clean(folders, ids, files, left)
     for cache in caches:
         for path in sorted(cache.rglob("*"), reverse=True):
             _remove(path, left)
-    return Erased(
-        removed, len(files) - removed, tuple(manifests), tuple(sorted(models)), tuple(left)
-    )
+    return Erased(removed, len(files) - removed, manifests, tuple(sorted(models)), tuple(left))
 
 
 def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
@@ -128,7 +125,7 @@ def find(database: Database, *, actor: Actor, clinic_id: str) -> str:
     return found
 
 
-def _belongings(session: Session, patient_id: str) -> tuple[set[str], set[str]]:
+def belongings(session: Session, patient_id: str) -> tuple[set[str], set[str]]:
     """The ids of everything of a patient, and the SHA-256 of its files."""
     ids, files = {patient_id}, set()
     lesions = set(session.scalars(select(LesionRow.id).where(LesionRow.patient_id == patient_id)))
@@ -152,6 +149,16 @@ def _belongings(session: Session, patient_id: str) -> tuple[set[str], set[str]]:
         files |= {maps} - {None}
     ids |= set(session.scalars(select(VisitRow.id).where(VisitRow.lesion_id.in_(lesions))))
     return ids, files
+
+
+def clean(
+    folders: Iterable[Path], ids: set[str], files: set[str], left: list[str]
+) -> tuple[str, ...]:
+    """Removes what names these ids or files (by SHA-256) from runs, data sets and models.
+
+    Returns the tables that lost rows; what could not be cleaned is added to `left`.
+    """
+    return tuple(name for one in folders for name in _clean(one, ids | files, files, left))
 
 
 def _forget_pages(database: Database) -> None:

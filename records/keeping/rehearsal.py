@@ -17,9 +17,10 @@ from records.access.accounts import AccountRow
 from records.access.actors import ADMIN, Actor
 from records.database import Database, connect
 from records.errors import DatabaseNewer, RecordError
-from records.keeping import snapshot
-from records.keeping.backup import Progress, open_place
-from records.keeping.restore import fill
+from records.keeping import snapshot, workshop
+from records.keeping.place import Progress, open_place
+from records.keeping.restore import NOTHING_BESIDE, fill
+from records.keeping.workshop import Piece
 from records.schema import open_database, revisions
 from records.tables import BlobRow, PatientRow
 from records.wording import count
@@ -33,12 +34,17 @@ class Rehearsal:
     patients: int
     files: int
     missing: int
+    beside: str | None = ""
 
     @property
     def sentence(self) -> str:
         """All of it, in words."""
         patients, files = count(self.patients, "patient"), count(self.files, "file")
         text = f"{patients} and {files} can be restored."
+        if self.beside:
+            text += f" As well: {self.beside}."
+        if self.beside is None:
+            text += f" {NOTHING_BESIDE}"
         if self.missing:
             text += f" Not whole in the backup: {count(self.missing, 'file')}."
         return text
@@ -46,13 +52,22 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a backup; `admins` are the names, by id, of who could sign in as administrator."""
+    """What is in a backup; `admins` are the names, by id, of who could sign in as administrator.
+
+    `pieces` are what is in it beside the records, None where an earlier version made it.
+    """
 
     name: str
     made_at: datetime.datetime
     patients: int
     files: tuple[str, ...]
     admins: Mapping[str, str]
+    pieces: tuple[Piece, ...] | None
+
+    @property
+    def beside(self) -> str | None:
+        """What is in it beside the records, in words."""
+        return None if self.pieces is None else workshop.described(self.pieces)
 
 
 def look(*, actor: Actor, source: str, passphrase: str = "", name: str | None = None) -> Contents:
@@ -69,7 +84,7 @@ def look(*, actor: Actor, source: str, passphrase: str = "", name: str | None = 
     if revision not in revisions():
         raise DatabaseNewer
     patients, files, admins = _rows(data, revision)
-    return Contents(chosen, made_at, patients, files, admins)
+    return Contents(chosen, made_at, patients, files, admins, workshop.pieces(place, chosen))
 
 
 def rehearse(
@@ -88,22 +103,26 @@ def rehearse(
     progress(0.0, "Opening the newest backup")
     found = look(actor=actor, source=source, passphrase=passphrase)
     place = open_place(source, passphrase)
-    missing = 0
-    for number, sha256 in enumerate(found.files):
-        progress(number / len(found.files), f"File {number + 1} of {len(found.files)}")
+    missing: list[str] = []
+    wanted = sorted({*found.files, *(one.sha256 for one in found.pieces or ())})
+    for number, sha256 in enumerate(wanted):
+        progress(number / len(wanted), f"File {number + 1} of {len(wanted)}")
         sealed = place.files.read(place.name(sha256))
         try:
             contents = place.vault.open(sealed) if sealed is not None else b""
         except RecordError:
             contents = b""
-        missing += hashlib.sha256(contents).hexdigest() != sha256
+        if hashlib.sha256(contents).hexdigest() != sha256:
+            missing.append(sha256)
     audit.note(
         database,
         actor=actor,
         kind="restore rehearsed",
-        detail={"backup": found.name, "missing": missing},
+        detail={"backup": found.name, "missing": len(missing)},
     )
-    return Rehearsal(found.made_at, found.patients, len(found.files) - missing, missing)
+    return Rehearsal(
+        found.made_at, found.patients, len({*found.files} - {*missing}), len(missing), found.beside
+    )
 
 
 def _rows(data: bytes, revision: str) -> tuple[int, tuple[str, ...], dict[str, str]]:

@@ -1,12 +1,15 @@
 """Brings a backup back, into a new database or in place of the one that is there.
 
 What is there is put aside, never overwritten. Patients erased since the backup was made are erased
-again before any of their files is written. Nobody stays signed in.
+again before any of their files is written. Nobody stays signed in. What the clinic has beside the
+records comes back with them, into the data folder.
 """
 
 import datetime
 import hashlib
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select
 
@@ -14,14 +17,21 @@ from records import audit, chain
 from records.access.actors import ADMIN, Actor
 from records.database import Database, connect, file_of
 from records.errors import DatabaseNewer, RecordError
-from records.keeping import removal, snapshot, swap
-from records.keeping.backup import ERASED, Place, Progress, open_place
+from records.keeping import arrival, erasure, removal, snapshot, swap, workshop
+from records.keeping.place import ERASED, Place, Progress, open_place
 from records.keeping.store import Store
 from records.schema import current, open_database, revisions, upgrade
 from records.tables import BlobRow, ErasureRow, PatientRow
 from records.translation import translated
 from records.wording import count
 
+NOTHING_BESIDE = (
+    "Own models, the case mix and training runs are not in this backup, and a restore leaves them"
+    " as they are."
+)
+NOT_CLEANED = (
+    "Files that name a patient who was erased could not be cleaned, so nothing was restored."
+)
 NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. Try again."
 
 
@@ -29,7 +39,9 @@ NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. 
 class Restored:
     """What was brought back; `missing` counts files that the backup did not have whole.
 
-    `put_aside` names the file, or the server's schema, that keeps what was there.
+    `put_aside` names the file, or the server's schema, that keeps what was there, and `kept_in` the
+    folder with what was there beside the records. `beside` says what of the kind came back, and is
+    None where the backup has none because it is of an earlier version.
     """
 
     made_at: datetime.datetime
@@ -38,18 +50,26 @@ class Restored:
     missing: int
     erased_again: int
     put_aside: str
+    beside: str | None = ""
+    kept_in: str = ""
 
     @property
     def sentence(self) -> str:
         """All of it, in words."""
         patients, files = count(self.patients, "patient"), count(self.files, "file")
         text = f"{patients} and {files} were restored."
+        if self.beside:
+            text += f" Restored as well: {self.beside}."
+        if self.beside is None:
+            text += f" {NOTHING_BESIDE}"
         if self.erased_again:
             text += f" {self.erased_again} patients erased since were erased again."
         if self.missing:
             text += f" {self.missing} files are not whole in the backup; verify names them."
         if self.put_aside:
             text += f" The database that was there is kept as {self.put_aside}."
+        if self.kept_in:
+            text += f" Models and the case mix that were there are kept in {self.kept_in}."
         return text
 
 
@@ -68,14 +88,17 @@ def restore(
     passphrase: str = "",
     name: str | None = None,
     request: str = "",
+    folder: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restored:
     """Restores the backup `name`, or the newest, into the database at `url` and the store.
 
     Nobody should use the database meanwhile: what they enter is put aside with it. If anything goes
-    wrong, the database is as it was before. The log names the `request` that it answers, if any.
+    wrong, the database is as it was before. The log names the `request` that it answers. `folder`
+    is the data folder, for what the backup has beside the records.
     """
     actor.require(ADMIN)
+    request = request or uuid.uuid4().hex
     place = open_place(source, passphrase)
     names = place.files.list("snapshots")
     chosen = name or (names[-1] if names else "")
@@ -85,9 +108,11 @@ def restore(
     made_at, revision = snapshot.header(data)
     if revision not in revisions():
         raise DatabaseNewer
+    pieces = workshop.pieces(place, chosen) if folder else ()
     erased, log_before = _now(url, actor)
     erased |= {*store.list(ERASED), *place.files.list(ERASED)}
     # An empty database of a server's, as for a move to it, is filled where it is.
+    there = False
     in_place = file_of(url) is None and _is_empty(url)
     target = url if in_place else swap.beside(url)
     try:
@@ -98,7 +123,12 @@ def restore(
             database.close()
         database = open_database(target)
         try:
-            again = _erase_again(database, erased)
+            missing_beside = 0
+            if folder and pieces is not None:
+                missing_beside = arrival.stage(
+                    folder, place, pieces, request=request, progress=progress
+                )
+            again = _erase_again(database, erased, folder)
             restored, missing = _bring_files(database, store, place, progress)
             with database.write() as session:
                 patients = session.scalar(select(func.count()).select_from(PatientRow)) or 0
@@ -113,10 +143,16 @@ def restore(
         finally:
             database.close()
         aside = "" if in_place else swap.put_in_place(url)
+        there = True
     finally:
         if not in_place:
             swap.discard(url)
-    return Restored(made_at, patients, restored, missing, again, aside)
+        if folder and not there:
+            arrival.discard(folder)
+    beside = None if pieces is None else workshop.described(pieces)
+    kept_in = arrival.settle(folder) if folder and pieces is not None else ""
+    missing += missing_beside
+    return Restored(made_at, patients, restored, missing, again, aside, beside, kept_in)
 
 
 def fill(database: Database, data: bytes, revision: str) -> None:
@@ -159,16 +195,25 @@ def _now(url: str, actor: Actor) -> tuple[set[str], str]:
         database.close()
 
 
-def _erase_again(database: Database, erased: set[str]) -> int:
+def _erase_again(database: Database, erased: set[str], folder: Path | None) -> int:
     again = 0
+    ids: set[str] = set()
+    files: set[str] = set()
     with database.write() as session:
         for patient_id in sorted(erased):
             if session.get(PatientRow, patient_id):
+                named, kept = erasure.belongings(session, patient_id)
+                ids, files = ids | named, files | kept
                 removal.purge(session, "patient", patient_id)
                 again += 1
             if session.get(ErasureRow, patient_id) is None:
                 session.add(ErasureRow(patient_id=patient_id, at=database.now()))
     removal.forget_unused(database)
+    if again and folder:  # also what is still on one side, before it gets to its place
+        left: list[str] = []
+        erasure.clean(arrival.folders(folder), ids, files, left)
+        if left:
+            raise RecordError(NOT_CLEANED)
     return again
 
 

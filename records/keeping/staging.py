@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from records import audit
-from records.access.actors import ADMIN, Actor
+from records.access.actors import ADMIN, CONSOLE, Actor
 from records.database import Database, utc_now
 from records.errors import RecordError
-from records.keeping import backup, rehearsal, restore
-from records.keeping.backup import Progress
+from records.keeping import arrival, backup, rehearsal, restore
+from records.keeping.place import Progress
 from records.keeping.snapshot import keep_in
 from records.keeping.store import Store, open_store
 from records.schema import open_database
@@ -107,10 +107,12 @@ def carry_out(
     To be called when the program starts, before it opens the database. The present records are
     backed up first. Whatever fails, they stay as they were and the program starts with them.
     """
-    if (found := read(folder)) is None or not found.waits:
+    found = read(folder)
+    if not ((found and found.waits) or arrival.waiting(folder)):
         return None
     with closing(sqlite3.connect(folder / LOCK, timeout=600, isolation_level=None)) as alone:
         alone.execute("BEGIN EXCLUSIVE")  # one program of several that start at once
+        _finish(url, folder, source)
         staged = read(folder)
         if staged is None or not staged.waits:
             return None
@@ -127,6 +129,24 @@ def carry_out(
         ended = replace(ended, ended_at=utc_now())
         _write(folder, ended)
         return ended
+
+
+def _finish(url: str, folder: Path, source: str) -> None:
+    """Brings what is beside the records to its place, where a restore was cut off before that."""
+    if not (request := arrival.waiting(folder)):
+        return
+    try:
+        database = open_database(url, before_migration=keep_in(source))
+    except RecordError:  # the start itself says why
+        return
+    try:
+        done = audit.entries(
+            database, actor=CONSOLE, kind=audit.RESTORED, object_id=request, limit=1
+        )
+    finally:
+        database.close()
+    if done:
+        arrival.settle(folder)
 
 
 def _restore(
@@ -152,7 +172,13 @@ def _restore(
         _write(folder, replace(staged, tries=staged.tries + 1))
         progress(0.0, "Backing up the present records")
         made = backup.make(
-            database, store, actor=actor, to=source, passphrase=passphrase, progress=progress
+            database,
+            store,
+            actor=actor,
+            to=source,
+            passphrase=passphrase,
+            folder=folder,
+            progress=progress,
         )
     finally:
         database.close()
@@ -164,6 +190,7 @@ def _restore(
         passphrase=passphrase,
         name=staged.name,
         request=staged.id,
+        folder=folder,
         progress=progress,
     )
     before = f" The state before is backed up as well: {made.sentence}"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -35,6 +36,7 @@ class Upkeep:
     store: Callable[[], Store]
     to: str
     passphrase: str = field(repr=False)
+    folder: Path | None = None
     tidied_at: datetime.datetime | None = None
 
     def turn(self) -> None:
@@ -55,7 +57,12 @@ class Upkeep:
     def back_up(self, actor: Actor) -> None:
         """Makes a backup now; RecordError if it fails."""
         made = backup.make(
-            self.database(), self.store(), actor=actor, to=self.to, passphrase=self.passphrase
+            self.database(),
+            self.store(),
+            actor=actor,
+            to=self.to,
+            passphrase=self.passphrase,
+            folder=self.folder,
         )
         log.info("Backup: %s", made.sentence)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -9,9 +10,9 @@ from records import chain
 from records.access.actors import ADMIN, Actor
 from records.chain import Head
 from records.database import Database
-from records.keeping import blobs
-from records.keeping.backup import Progress
+from records.keeping import blobs, workshop
 from records.keeping.blobs import PhotoUnusable
+from records.keeping.place import Progress
 from records.keeping.store import Store
 from records.tables import BlobRow, PhotoRow, VisitRow
 
@@ -41,11 +42,13 @@ def verify(
     *,
     actor: Actor,
     copied: Head | None = None,
+    folder: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Findings:
     """Checks the database's form, every file's hash, and the audit log's chain.
 
-    `copied` is a head of the audit log that was kept elsewhere. A missing or changed original is
+    `copied` is a head of the audit log that was kept elsewhere, `folder` the data folder, whose own
+    models are checked as well. A missing or changed original is
     noted on its record.
     """
     actor.require(ADMIN)
@@ -59,6 +62,7 @@ def verify(
         except PhotoUnusable as error:
             problems.append(f"{sha256[:12]}: {error}")
     unused = len(set(store.names()) - set(wanted))
+    problems += workshop.faults(folder) if folder else ()
     verdict = chain.verify(database, actor=actor, copied=copied)
     if not verdict.sound:
         problems.append(verdict.sentence)

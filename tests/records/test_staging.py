@@ -16,13 +16,14 @@ from records.access import accounts, passwords, sessions
 from records.access.accounts import AccountRow
 from records.access.actors import ROLES, Actor
 from records.errors import NotAllowed, RecordError
-from records.keeping import backup, restore, staging
+from records.keeping import arrival, backup, restore, staging
 from records.keeping.store import Store, open_store
 from records.schema import open_database
 from records.tables import PatientRow
 from tests.records.clinic import CLINIC, OFFICE, Clinic, Clock, picture
 from tests.records.test_backup import address
 
+BESIDE = ("case_mix.json", "models/active.json", "models/1.3.1/card.json")
 ROOT = Path(__file__).resolve().parents[2]
 # Carries a restore out, and dies at the n-th step that touches the disk.
 VICTIM = """
@@ -67,11 +68,25 @@ def asked(clinic: Clinic, folder: Path) -> Actor:
     anna = an_admin(clinic)
     clinic.save(clinic.lesion(clinic.patient("4711")), picture(1))
     place = {"source": str(folder / "backups"), "passphrase": ""}
-    backup.make(clinic.database, clinic.store, actor=anna, to=place["source"])
+    train(folder, "then")
+    backup.make(clinic.database, clinic.store, actor=anna, to=place["source"], folder=folder)
+    train(folder, "since")
     clinic.save(clinic.lesion(clinic.patient("4712")), picture(2))
     (name,) = restore.snapshots(place["source"], actor=OFFICE)
     staging.ask(clinic.database, folder, actor=anna, **place, name=name)
     return anna
+
+
+def train(folder: Path, when: str) -> None:
+    """A model and a case mix of the clinic's own, which tell when they were made."""
+    for name in BESIDE:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(when, encoding="utf-8")
+
+
+def beside(folder: Path) -> set[str]:
+    """When the clinic's own model and case mix were made."""
+    return {(folder / name).read_text(encoding="utf-8") for name in BESIDE}
 
 
 def carry_out(url: str, folder: Path, store: Store) -> staging.Staged | None:
@@ -94,7 +109,8 @@ def test_a_restore_waits_for_the_next_start_and_says_what_became_of_it(
     done = carry_out(address(clinic), tmp_path, clinic.store)
     assert done == staging.read(tmp_path) and done and done.state == staging.DONE
     assert "1 patient and 1 file were restored." in done.sentence
-    assert "2 patients, 2 files." in done.sentence  # the state before was backed up
+    before = "2 patients, 2 files, 1 own model, the case mix."  # that is backed up as well
+    assert before in done.sentence and beside(tmp_path) == {"then"}
     assert patients(clinic) == ["4711"]
     with pytest.raises(sessions.SignedOut):
         sessions.find(clinic.database, token)
@@ -196,7 +212,10 @@ def test_a_kill_at_any_step_leaves_one_state_or_the_other_and_the_next_start_goe
         carry_out(url, folder, clinic.store)
         staged = staging.read(folder)
         assert staged and staged.state == staging.DONE, staged
-        assert patients(clinic) == ["4711"]
+        assert patients(clinic) == ["4711"] and beside(folder) == {"then"}
+        assert not (folder / arrival.STAGED).exists()
+        (aside,) = folder.glob(f"{arrival.ASIDE}*")
+        assert beside(aside) == {"since"}
         restored = audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)
         assert len(restored) == 1 and chain.verify(clinic.database, actor=OFFICE).sound
         clinic.database.close()

@@ -9,6 +9,7 @@ from records import audit, preferences
 from records.clinic import deletion
 from records.errors import NotAllowed, NotFound, RecordError
 from records.keeping import backup, erasure, rehearsal, upkeep
+from records.keeping.restore import NOTHING_BESIDE
 from records.keeping.upkeep import Upkeep
 from records.preferences import BACKUP_HOURS
 from tests.records.clinic import CLINIC, OFFICE, Clinic, picture
@@ -121,7 +122,7 @@ def test_a_rehearsal_says_what_a_restore_would_bring(
     rehearse = {"actor": OFFICE, "source": kept.to, "passphrase": PASSPHRASE}
     before = {path for path in tmp_path.rglob("*")}
     found = rehearsal.rehearse(sqlite_clinic.database, **rehearse)
-    assert found.sentence == "1 patient and 1 file can be restored."
+    assert found.sentence == f"1 patient and 1 file can be restored. {NOTHING_BESIDE}"
     assert found.made_at == sqlite_clinic.database.now()
     assert {path for path in tmp_path.rglob("*")} - before <= {
         path for path in tmp_path.rglob("records*")

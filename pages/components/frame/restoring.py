@@ -14,9 +14,11 @@ from skinmodel.export import long_date
 WORD = "RESTORE"
 SHOWN = 200  # backups, newest first
 WHAT = """
-All records go back to where they were: what was entered since is not in them. The present records
-are backed up first, so that you can come back here and restore those. Patients erased since are
-erased again. Accounts, roles and passwords will be as they were then, and everybody is signed out.
+All records go back to where they were: what was entered since is not in them. So do the case mix,
+the clinic's own models and the choice of the one in use; training runs and data sets of today stay.
+All that is there now is backed up first, so that you can come back here and restore that. Patients
+erased since are erased again. Accounts, roles and passwords will be as they were then, and
+everybody is signed out.
 """
 LATER = (
     "It is carried out when DermTrace is started the next time. Ask whoever looks after the server"
@@ -69,8 +71,11 @@ def confirm(contents: Contents) -> None:
     person = guard.require(ADMIN)
     st.write(
         f"The backup of **{_moment(contents.made_at)}** holds {count(contents.patients, 'patient')}"
-        f" and {count(len(contents.files), 'file')}."
+        f" and {count(len(contents.files), 'file')}"
+        f"{f', {contents.beside}' if contents.beside else ''}."
     )
+    if contents.beside is None:
+        st.write(restore.NOTHING_BESIDE)
     st.write(WHAT)
     names = ", ".join(markdown(name) for name in sorted(contents.admins.values()))
     if person.account.id not in contents.admins:

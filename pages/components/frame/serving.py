@@ -151,6 +151,7 @@ def upkeep() -> Upkeep:
         store=store,
         to=found.backups_url,
         passphrase=found.backup_passphrase,
+        folder=found.data_dir,
     )
 
 

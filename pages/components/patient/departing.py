@@ -12,7 +12,7 @@ import streamlit as st
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import markdown
 from records.access.actors import ADMIN, CLINICIAN, Actor
-from records.keeping import dossier, erasure
+from records.keeping import arrival, dossier, erasure
 
 DOSSIER = "departing-dossier"
 ERASE = (
@@ -117,14 +117,13 @@ def remove(actor: Actor, clinic_id: str) -> str:
     """Erases a patient, and says what went; RecordError if there is none."""
     database, found = serving.database(), serving.limits()
     patient_id = erasure.find(database, actor=actor, clinic_id=clinic_id)
-    kept = (found.data_dir / name for name in ("runs", "datasets", "models", "comparisons"))
-    folders = [one for one in (*kept, found.models_dir) if one.is_dir()]
+    kept = (*arrival.folders(found.data_dir), found.models_dir)
     erased = erasure.erase(
         database,
         serving.store(),
         actor=actor,
         patient_id=patient_id,
-        folders=folders,
+        folders=[one for one in kept if one.is_dir()],
         caches=[one for one in (found.data_dir / "cache",) if one.is_dir()],
     )
     st.cache_data.clear()  # thumbnails
