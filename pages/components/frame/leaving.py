@@ -67,11 +67,17 @@ def _asked(data: bytes | None) -> tuple[str, bool] | None:
 
 
 def _begun(data: bytes | None) -> tuple[str, bool] | None:
-    """The page whose run begins, and whether only parts of it; None for any other message."""
+    """The page whose run begins, and whether only parts of it; None for any other message.
+
+    A page that was opened by its address has its own name only once the router has found it.
+    """
     if not data or len(data) > LONGEST:
         return None
     message = ForwardMsg()
     message.ParseFromString(data)
-    if message.WhichOneof("type") != "new_session":
+    kind = message.WhichOneof("type")
+    if kind == "navigation":
+        return message.navigation.page_script_hash, False
+    if kind != "new_session":
         return None
     return message.new_session.page_script_hash, bool(message.metadata.run.fragment_ids)
