@@ -21,15 +21,17 @@ from skinmodel.bundle import Model, load_model, rewrite_card
 from training.data.manifest import InvalidData, Manifest, read_isic
 from training.data.seen import BY_CHANCE, seen
 from training.learning.config import InvalidConfig, TrainConfig
+from training.learning.origin import is_model
 from training.learning.run import Run, counts, open_table
 from training.measuring import robustness
 from training.measuring.candidate import commit, with_refusals
 from training.measuring.cases import score_cases
+from training.measuring.headalone import head_alone
 from training.measuring.numbers import measured, with_tests
 from training.measuring.refusal import measure_unknown
 from training.terminal import show_steps
 
-PARTS = ("numbers", "robustness")
+PARTS = ("numbers", "robustness", "head")
 KEPT = ("left_out", "other_pictures")  # of the unknown score, measured elsewhere
 PHOTOS = 400  # for robustness
 Progress = Callable[[str, int, int], None]
@@ -45,7 +47,11 @@ def add(commands: Any) -> None:
         "--data", type=Path, required=True, help="the folder that it was trained on"
     )
     parser.add_argument(
-        "--only", choices=PARTS, nargs="+", default=PARTS, help="these parts (default: all)"
+        "--only", choices=PARTS, nargs="+", default=list(PARTS[:2]), help="these parts (default:"
+        " numbers and robustness); head: what training the head alone saves and costs"
+    )  # fmt: skip
+    parser.add_argument(
+        "--init", type=Path, help="for head: weights of a backbone that has met none of the lesions"
     )
     parser.add_argument(
         "--photos", type=int, default=PHOTOS, metavar="N",
@@ -57,10 +63,12 @@ def run(given: argparse.Namespace, cache: Path) -> int:
     """0 done; InvalidModel, InvalidData and InvalidConfig pass through."""
     if given.photos < 1:
         raise InvalidConfig("--photos must be 1 or more.")
+    if "head" in given.only and (given.init is None or is_model(given.init)):
+        raise InvalidConfig("Give --init weights that have met none of the lesions: ImageNet's.")
     with tqdm(file=sys.stderr, delay=0.1) as bar:
         remeasure(
             given.model, read_isic(given.data), cache=cache, parts=given.only,
-            photos=given.photos, progress=show_steps(bar),
+            photos=given.photos, init=given.init, progress=show_steps(bar),
         )  # fmt: skip
     print(f"The card of {given.model} holds what was measured: {', '.join(given.only)}.")
     return 0
@@ -71,13 +79,15 @@ def remeasure(
     manifest: Manifest,
     *,
     cache: Path,
-    parts: Sequence[str] = PARTS,
+    parts: Sequence[str] = PARTS[:2],
     photos: int = PHOTOS,
+    init: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> None:
     """Measures a model on the test lesions of the photos it was made from, and writes its card.
 
-    InvalidData if these are other photos, or the model has met the test lesions.
+    `init` is what a head alone starts from. InvalidData if these are other photos, or the model has
+    met the test lesions.
     """
     model = load_model(folder)
     numbers = dict(model.card.get("numbers") or {})
@@ -99,6 +109,12 @@ def remeasure(
                 model.network, run, model.calibration, most=photos,
                 changes=tuple(robustness.CHANGES), progress=lambda *n: progress("changes", *n),
             )  # fmt: skip
+        if "head" in parts and init:
+            progress("head alone", 0, 2)
+            test = score_cases(model.network, run, "test")
+            progress("head alone", 1, 2)
+            numbers["head_alone"] = head_alone(model, run, init, test)
+            progress("head alone", 2, 2)
     now = {"on": datetime.now(UTC).date().isoformat(), "commit": commit()}
     before = model.card.get("measured") or {}
     rewrite_card(

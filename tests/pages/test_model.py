@@ -62,6 +62,12 @@ NUMBERS: dict[str, Any] = {
     "several_photos": {"lesions": 4, "arms": {"first photo alone": {"log_loss": SHARE}}},
     "unknown": {"test": COUNTS, "per_diagnosis": dict.fromkeys(CODES, COUNTS),
                 "drawn": {"noise": FOUND}, "all_drawn": FOUND, "plain_skin": None},
+    "head_alone": {
+        "started_from": "imagenet.safetensors", "seconds": 80.0, "whole_seconds": 4200.0,
+        "share_of_time": 0.019, "head": {"balanced_accuracy": SHARE},
+        "whole": {"balanced_accuracy": SHARE},
+        "minus_whole": {"balanced_accuracy": [-0.1, -0.2, 0.0]},
+    },
     "robustness": {"photos": 9, "wanted": 0.95, "changes": {
         "mirrored": {"same": 9, "same_top_diagnosis": 1.0, "interval": [0.7, 1.0],
                      "mean_change": 0.0, "moved": 0.0},
@@ -95,7 +101,8 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
     for wanted in (
         "What ranked first", "Single photos", "By diagnosis", "Prediction sets",
         "Calibration by number of photos", "Alert line", "Subgroups", "Not assessed",
-        "Several photos of one lesion", "The same photo, made another way",
+        "Several photos of one lesion", "Training the head alone",
+        "The same photo, made another way",
     ):  # fmt: skip
         assert wanted in headings
     told = {metric.label: metric.delta for metric in page.metric}
@@ -103,8 +110,10 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
     assert len(page.get("plotly_chart")) == 6
     assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
     assert r"Fewer do: blue \+ 10 \%." in says(page)
+    assert "head alone minus the whole network: -0.10 (-0.20 to 0.00)" in says(page)
     cells = {str(cell) for table in page.table for cell in table.value.to_numpy().ravel()}
-    assert "9 of 9" in cells and any(cell.startswith(r"2\.3") for cell in cells)
+    assert {"80 s", "70 min", "9 of 9"} <= cells
+    assert any(cell.startswith(r"2\.3") for cell in cells)
     assert any(cell.startswith(r"\>") for cell in cells)  # a "> 99 %" is no quotation
 
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
 
 from skinmodel.bundle import CARD, load_model, rewrite_card
+from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
 from training.data.manifest import read_isic
@@ -87,3 +89,29 @@ def test_test_lesions_that_may_have_been_met_are_refused(
     rewrite_card(made, {SEEN: fingerprints(table) if sides else None})
     assert remeasure(made, isic.folder, "--only", "robustness") == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_head_alone_is_measured_beside_the_whole_network(
+    made: Path, isic: Layout, tiny: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("training.measuring.headalone.EPOCHS", 2)
+    monkeypatch.setattr("training.measuring.headalone.FEW", 8)
+    monkeypatch.setattr("training.measuring.headalone.MANY", 24)
+    asked = ["--only", "head"]
+    assert remeasure(made, isic.folder, *asked, "--init", str(made)) == 2
+    assert "met none of the lesions" in capsys.readouterr().err
+    init = tmp_path / "init.safetensors"
+    save_file(CnnLstm(tiny.model).backbone.state_dict(), init)
+    before = load_model(made).card["numbers"]
+    assert remeasure(made, isic.folder, *asked, "--init", str(init)) == 0
+    found = load_model(made).card["numbers"]
+    head = found.pop("head_alone")
+    assert found == before
+    assert (head["epochs"], head["whole_epochs"], head["started_from"]) == (2, 1, init.name)
+    assert 0 < head["seconds_features"] < head["seconds"]
+    # On this machine a trial of a few steps may take no measurable time; never a negative one.
+    assert head["whole_seconds"] >= 0 and head["share_of_time"] > 0
+    assert head["whole"]["balanced_accuracy"] == found["single_photos"]["balanced_accuracy"]
+    value = head["head"]["log_loss"][0] - head["whole"]["log_loss"][0]
+    assert head["minus_whole"]["log_loss"][0] == pytest.approx(value, abs=2e-4)

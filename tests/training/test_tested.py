@@ -38,12 +38,14 @@ def test_sets_are_counted(cases: Scored) -> None:
     found = count_sets(cases, CALIBRATION, photos=1)
     assert (found.cases, found.contained) == (8, 7)
     assert (found.melanomas, found.melanomas_contained) == (3, 3)
-    measured = measure_sets(cases, CALIBRATION, fitted=LABELS)
+    measured = measure_sets(cases, CALIBRATION, fitted=LABELS, alike=cases)
     assert measured["coverage"][0] == 0.875
     assert measured["mean_size"][0] == pytest.approx((2 * 1 + 6 * 2) / 8)
     assert measured["sizes"] == [2, 6, 0, 0, 0, 0, 0, 0]
     assert measured["per_diagnosis"]["NV"]["share"][0] == 0.75
     assert measured["per_diagnosis"]["BCC"] == {"cases": 0, "share": None}
+    assert measured["per_group"]["NV"]["fitted_on"] == 4
+    assert measure_sets(cases, CALIBRATION)["expected"] is None
     assert measured["per_group"]["MEL"]["share"] == [1.0, pytest.approx(0.4385, abs=1e-4), 1.0]
 
 
@@ -70,13 +72,24 @@ def test_a_refusal_is_never_a_negative(cases: Scored) -> None:
 
 
 def test_the_range_to_expect_has_both_samples_in_it() -> None:
-    assert expected([(999_999, 100_000)], kept=0.9) == pytest.approx([0.898, 0.902], abs=5e-4)
-    low, high = expected([(59, 100_000)], kept=0.9) or (0, 0)
+    assert expected([(999_999, 10**6, 100_000)], kept=0.9) == pytest.approx(
+        [0.898, 0.902], abs=5e-4
+    )
+    low, high = expected([(59, 59, 100_000)], kept=0.9) or (0, 0)
     assert (low, high) == pytest.approx((0.812, 0.963), abs=0.005)  # Beta(54, 6)
-    wider = expected([(59, 60)], kept=0.9) or (0, 0)
+    wider = expected([(59, 59, 60)], kept=0.9) or (0, 0)
     assert wider[0] < low and wider[1] > high
-    assert expected([(5, 20)], kept=0.9) == [1, 1]  # no threshold, so all are in
-    assert expected([(50, 0)], kept=0.9) is None
+    assert expected([(5, 5, 20)], kept=0.9) == [1, 1]  # no threshold, so all are in
+    assert expected([(50, 5, 0)], kept=0.9) is None
+    assert expected([(0, 0, 50)], kept=0.9) is None  # what it was fitted on is not known
+
+
+def test_what_the_likeliest_alone_keeps_is_expected() -> None:
+    """99 of 100 kept though 90 would do: the next hundred thousand lie near 99 %, not 90 %."""
+    low, high = expected([(999, 10, 100_000)], kept=0.9) or (0, 0)
+    assert (low, high) == pytest.approx((0.982, 0.9945), abs=0.002)  # Beta(989, 11)
+    both = expected([(999, 10, 50_000), (999, 999, 50_000)], kept=0.9) or (0, 0)
+    assert 0.93 < both[0] < 0.945 < both[1] < 0.96
 
 
 def test_a_true_model_stays_below_the_limit_and_a_boastful_one_does_not() -> None:

@@ -66,7 +66,7 @@ def make_candidate(
     progress(next(steps), STEPS)
     test = score_cases(ready, run, "test")
     progress(next(steps), STEPS)
-    calibration = calibrate(kept_apart, prior_training=_training_mix(run))
+    calibration = calibrate(kept_apart, prior_training=training_mix(run))
     unknown = unknown_of(ready, run, kept_apart)
     progress(next(steps), STEPS)
     test = with_refusals(test, unknown)
@@ -122,7 +122,7 @@ def as_saved(network: CnnLstm) -> None:
                 tensor.copy_(tensor.half())
 
 
-def _training_mix(run: Run) -> list[float]:
+def training_mix(run: Run) -> list[float]:
     """The eight diagnoses' shares of the training lesions."""
     part = run.table[run.table["split"] == "train"].drop_duplicates("lesion")
     return [float((part["diagnosis"] == code).mean()) for code in CODES]

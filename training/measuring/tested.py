@@ -37,17 +37,28 @@ def count_sets(cases: Scored, calibration: Calibration, photos: int) -> SetTest:
     )
 
 
-def measure_sets(cases: Scored, calibration: Calibration, *, fitted: Labels) -> dict[str, Any]:
+def measure_sets(
+    cases: Scored,
+    calibration: Calibration,
+    *,
+    fitted: Labels | None = None,
+    alike: Scored | None = None,
+) -> dict[str, Any]:
     """Coverage and size of the sets as plain values; shares are [value, low, high] (Wilson).
 
-    `fitted` are the labels of the lesions that the sets were fitted on. `expected` is where 95 % of
-    coverages at exactly the promised share would lie, the luck of those lesions and of these
-    included. A set always holds the likeliest diagnosis, which can only raise it.
+    `fitted` are the labels of the lesions that the sets were fitted on, `alike` those of them with
+    as many photos as in `cases`; None where they are not at hand. `expected` is where 95 % of
+    coverages would lie, the luck of those lesions and of these included: at exactly the promised
+    share, or at what the likeliest diagnosis alone comes to, which a set always holds, if that is
+    more.
     """
     hit, size = _sets(cases, calibration)
     mean_size = intervals(lambda w: np.array([np.average(size, weights=w)]), cases.lesions)[0]
     counts = {
-        name: (int(np.isin(fitted, own).sum()), int(np.isin(cases.labels, own).sum()))
+        name: (
+            *_fitted_and_missed(fitted, alike, calibration, own),
+            int(np.isin(cases.labels, own).sum()),
+        )
         for name, own in GROUPS.items()
     }
     return {
@@ -65,21 +76,36 @@ def measure_sets(cases: Scored, calibration: Calibration, *, fitted: Labels) -> 
     }
 
 
-def expected(counts: Sequence[tuple[int, int]], *, kept: float) -> list[float] | None:
-    """Where 95 % of shares kept would lie, for groups of (lesions fitted on, lesions tested on).
+def _fitted_and_missed(
+    fitted: Labels | None, alike: Scored | None, calibration: Calibration, own: Sequence[int]
+) -> tuple[int, int]:
+    """On how many lesions of a group the sets were fitted, and how many of so many they miss."""
+    if fitted is None:
+        return 0, 0
+    lesions = int(np.isin(fitted, own).sum())
+    if alike is None or not (members := np.isin(alike.labels, own)).any():
+        return lesions, lesions
+    hit = _sets(alike, calibration)[0][members]
+    return lesions, round(lesions * float((~hit).mean()))
+
+
+def expected(counts: Sequence[tuple[int, int, int]], *, kept: float) -> list[float] | None:
+    """Where 95 % of shares kept would lie, for groups of lesions (fitted on, missed, tested on).
 
     A threshold from n lesions of which l may lie below keeps a share that is Beta(n + 1 - l, l)
-    distributed over such samples of lesions; the test lesions are drawn from that.
+    distributed over such samples of lesions; the test lesions are drawn from that. Where fewer were
+    missed than might have been, it is not the threshold that keeps them, and those count. None
+    where nothing was tested or fitted on.
     """
     random = np.random.default_rng(0)
     hits: Array = np.zeros(DRAWS)
-    tested = sum(test for _, test in counts)
-    for fitted, test in counts:
-        below = allowed_below(fitted, kept)
+    tested = sum(test for _, _, test in counts)
+    if not tested or not any(fitted for fitted, _, _ in counts):
+        return None
+    for fitted, missed, test in counts:
+        below = min(allowed_below(fitted, kept), missed + 1)
         share = random.beta(fitted + 1 - below, below, DRAWS) if below else np.ones(DRAWS)
         hits += random.binomial(test, share)
-    if not tested:
-        return None
     return [round(float(q), 4) for q in np.percentile(hits / tested, [2.5, 97.5])]
 
 
@@ -132,9 +158,10 @@ def measure_alerts(
         return np.array([flagged / found if found else np.nan])
 
     def sensitivity(own: NDArray[np.bool_], members: Sequence[int]) -> dict[str, Any]:
-        pair = int(np.isin(fitted, members).sum()), int(own.sum())
+        lesions = int(np.isin(fitted, members).sum())
+        as_promised = [(lesions, lesions, int(own.sum()))]  # nothing else keeps them above the line
         return _coverage(above[own]) | {
-            "fitted_on": pair[0], "expected": expected([pair], kept=SENSITIVITY)
+            "fitted_on": lesions, "expected": expected(as_promised, kept=SENSITIVITY)
         }  # fmt: skip
 
     return {

@@ -141,7 +141,7 @@ def decisions(model: Model, scores: Scores) -> dict[str, Any]:
             },
         }
     if calibration.sets:
-        measured = measure_sets(scores.series, calibration, fitted=unknown)
+        measured = measure_sets(scores.series, calibration)
         found["sets"] = measured | {"meant": calibration.sets.coverage}
     if calibration.alert:
         measured = measure_alerts(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import streamlit as st
 
-from pages.components.frame.words import count, markdown
+from pages.components.frame.words import count, markdown, percent
 from pages.components.model import ranges
 from pages.components.model.card import NAMES, Part, between, diagnosis_name, interval, title
 
@@ -18,7 +18,9 @@ SHOWN = {  # what a card calls its values, and what this page does
     "same_top_diagnosis": "Same top diagnosis",
     "mean_change": "Mean change",
     "moved": "The one that changes most",
+    "minus_whole": "Head alone minus whole network",
 }
+ARMS = ("head", "whole")
 SCORES = ("macro_precision", "macro_f1", "macro_auroc", "malignancy_auroc", "log_loss")
 
 
@@ -170,6 +172,34 @@ def series(report: Part | None) -> None:
         f"On the {count(report['lesions'], 'lesion')} with several photos. Their order in time is"
         " not known, so nothing here is about change."
     )
+
+
+def head_alone(report: Part | None) -> None:
+    """What training the head alone saves and costs."""
+    if not report:
+        return
+    st.subheader("Training the head alone", anchor=False)
+    table(
+        {
+            "Trained": ["The head alone", "The whole network"],
+            "Processor time": [_minutes(report["seconds"]), _minutes(report["whole_seconds"])],
+            **{
+                title(m): [interval(report[arm].get(m), share=m in SHARES) for arm in ARMS]
+                for m in ("balanced_accuracy", "macro_auroc", "log_loss")
+            },
+        }
+    )
+    st.caption(
+        f"From {markdown(str(report['started_from']))}, which has met none of the lesions, the head"
+        f" alone takes {percent(report['share_of_time'])} of the time. Balanced accuracy of the"
+        " head alone minus the whole network:"
+        f" {interval(report['minus_whole']['balanced_accuracy'])}."
+    )
+    how(report)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def _ranges(

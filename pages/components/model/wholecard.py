@@ -58,6 +58,7 @@ def measure(numbers: Mapping[str, Any]) -> None:
             card.part(measures.diagnoses, numbers[basis])
         card.part(measures.scores, numbers)
         card.part(measures.series, numbers.get("several_photos"))
+        card.part(measures.head_alone, numbers.get("head_alone"))
     with truth:
         for place, basis in zip(st.columns(2, gap="large"), bases, strict=False):
             with place:
