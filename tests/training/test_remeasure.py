@@ -109,9 +109,9 @@ def test_a_head_alone_is_measured_beside_the_whole_network(
     head = found.pop("head_alone")
     assert found == before
     assert (head["epochs"], head["whole_epochs"], head["started_from"]) == (2, 1, init.name)
-    assert 0 < head["seconds_features"] < head["seconds"]
-    # On this machine a trial of a few steps may take no measurable time; never a negative one.
-    assert head["whole_seconds"] >= 0 and head["share_of_time"] > 0
+    # So small a network may take no time that can be measured; never a negative one.
+    assert 0 <= head["seconds_features"] <= head["seconds"]
+    assert head["whole_seconds"] >= 0 and head["share_of_time"] >= 0
     assert head["whole"]["balanced_accuracy"] == found["single_photos"]["balanced_accuracy"]
     value = head["head"]["log_loss"][0] - head["whole"]["log_loss"][0]
     assert head["minus_whole"]["log_loss"][0] == pytest.approx(value, abs=2e-4)

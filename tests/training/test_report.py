@@ -18,7 +18,7 @@ from training.__main__ import main
 from training.data.manifest import InvalidData, read_isic
 from training.data.seen import SEEN, fingerprints
 from training.data.splits import assign
-from training.report import svg
+from training.report import page, svg
 from training.report.attention import measure
 from training.report.curves import curves
 from training.report.mistakes import worst
@@ -308,3 +308,8 @@ def test_nothing_to_count_is_said(table: pd.DataFrame) -> None:
         select(learned, {SEEN: fingerprints(table)})
     with pytest.raises(InvalidData, match="test side"):
         select(learned, {}, "test")
+
+
+def test_no_probability_is_said_to_be_certain() -> None:
+    said = [page._percent(share) for share in (0.0, 0.004, 0.2, 0.994, 0.9951, 0.99999, 1.0)]
+    assert said == ["0 %", "under 1 %", "20 %", "99 %", "over 99 %", "over 99 %", "over 99 %"]

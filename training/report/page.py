@@ -215,6 +215,9 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _percent(share: float) -> str:
+    """A probability as 34 %; none is said to be certain."""
+    if round(100 * share) >= 100:
+        return "over 99 %"
     return "under 1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
 
 
