@@ -173,8 +173,25 @@ def test_a_run_becomes_a_model_that_two_put_to_use_and_one_takes_back(
     said = Path(export.value.path()).read_text(encoding="utf-8")
     places = [said.index(kind) for kind in DEEDS]
     assert places == sorted(places) or places == sorted(places, reverse=True), said
+    visit(page, learning, "models")
+    compare_the_other_way(page)
     for one in (page, clinic, other):
         one.context.close()
+
+
+def compare_the_other_way(page: Page) -> None:
+    """Two models of which no run has measured this one beside that one."""
+    for label, version in (("Model", "1.0"), ("Beside", "1.0.1")):
+        page.get_by_role("combobox", name=label, exact=True).click()
+        page.get_by_role("option", name=version, exact=True).click()
+        idle(page)
+    expect(page.get_by_text("It was not measured beside model 1.0.1")).to_be_visible()
+    press(page, "Compare them …")
+    expect(page.get_by_text("16 lesions that neither has met, with")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Compare", exact=True).click()
+    heading = page.get_by_role("heading", name="Model 1.0 beside model 1.0.1")
+    expect(heading).to_be_visible(timeout=MINUTE)
+    expect(page.get_by_text(re.compile(r"Measured on drawn, \d+ \w+ \d+"))).to_be_visible()
 
 
 def click_a_cell(page: Page) -> None:

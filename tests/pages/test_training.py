@@ -25,6 +25,7 @@ from tests.tiny import save_tiny_model
 from tests.training.conftest import write_isic
 from training.data.datasets import write_data_set
 from training.data.manifest import read_isic
+from training.runs.beside import COMPARE, Beside
 from training.runs.estimate import Estimate
 from training.runs.folder import HISTORY, LOG, PROGRESS, Progress
 
@@ -155,6 +156,36 @@ def test_run_again_with_changes_begins_with_what_was_asked_for() -> None:
     assert (numbers["Epochs"], numbers["Seed"]) == (20, 7)
     press(page, "Start")
     assert [one.request["settings"]["seed"] for one in all_jobs()] == [7, 7]
+
+
+@pytest.mark.usefixtures("toys")
+def test_a_comparison_is_watched_like_a_run_and_leads_to_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tiny_model(tmp_path / "data" / "models", "1.0.1")
+    request = Beside(("toys",), "1.0.1", "1.0")
+    job = jobs.ask(
+        serving.database(), actor=CONSOLE, kind=COMPARE, request=request.to_dict(),
+        same=request.same(),
+    )  # fmt: skip
+    lease = leases.claim(serving.database(), job_id=job.id, node="here")
+    assert lease
+    folder = runs.places().run(job.id)
+    folder.mkdir(parents=True)
+    now = Progress("compare", 30, 120, seconds_left=150)
+    (folder / PROGRESS).write_text(json.dumps(dataclasses.asdict(now)))
+    page = opened()
+    words = str(page.get("progress")[0].proto)
+    assert "Comparing, 30 of 120 · 2 min left, then computing intervals" in words
+    assert "compare model 1.0.1 with model 1.0" in says(page).replace("\\", "")
+    leases.end(serving.database(), lease, state=jobs.DONE)
+    page = page.run()
+    assert "Run again with changes" not in labels(page)
+    led: list[str] = []
+    monkeypatch.setattr(st, "switch_page", led.append)
+    press(page, "See the comparison")
+    assert led == ["admin/models.py"]
+    assert (page.session_state["model"], page.session_state["beside-1.0.1"]) == ("1.0.1", "1.0")
 
 
 def answered(page: AppTest) -> AppTest:
