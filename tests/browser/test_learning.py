@@ -118,6 +118,7 @@ def visit(page: Page, server: Server, place: str) -> None:
     idle(page)
 
 
+@pytest.mark.timeout(600)  # three processes one after another, each of which loads PyTorch
 def test_a_run_becomes_a_model_that_two_put_to_use_and_one_takes_back(
     browser: Browser, learning: Server
 ) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.signing import somebody
 from tests.training.conftest import write_isic
 from tests.training.test_versus import fake, save
 from training.data.datasets import write_data_set
+from training.data.inspection import REPORT, Inspection
 from training.data.manifest import read_isic
 from training.learning.crossvalidate import KINDS, METRICS
 from training.measuring import compared
@@ -183,10 +185,16 @@ def test_any_two_models_are_compared_at_a_wish_and_two_wishes_are_one(
     write_data_set(folder, table, name="Toys", kind="folder", created_on=datetime.date(2025, 3, 12))
     page = open_page()
     assert "Compare them …" in [button.label for button in page.button]
-    wish = "comparing.ask(models.folder('1.1'), models.folder('1.0'), ['toys'])"
+    again = folder.with_name("again")
+    shutil.copytree(folder, again)
+    counts: list[dict[str, int]] = [{} for _ in range(6)]
+    report = Inspection(130, *counts, {}, {}, 0, across={"toys": 7})
+    (again / REPORT).write_text(report.to_json())
+    wish = "comparing.ask(models.folder('1.1'), models.folder('1.0'), ['toys'], {'1.1': ['again']})"
     page = dialog(wish)
     assert "16 lesions** that neither has met, with" in says(page) and "2 melanomas." in says(page)
     assert "The card of model 1.1 does not say which lesions it met" in says(page)
+    assert "7 photos in Toys and Toys look alike, and model 1.1 learned from" in says(page)
     press(page, "Compare")
     sign_in_as("Bert")
     page = press(dialog(wish), "Compare")

@@ -264,6 +264,15 @@ def across_words(photos: int, one: str, other: str) -> str:
     )
 
 
+def alike_in(one: DataSet, other: DataSet) -> int:
+    """How many photos of a data set look like one in the other, as far as their reports say."""
+    found = 0
+    for mine, theirs in ((one, other), (other, one)):  # whichever came in later has looked
+        report = Inspection.read(mine.folder)
+        found = max(found, report.across.get(theirs.id, 0) if report else 0)
+    return found
+
+
 def _leak_words(pairs: int) -> str:
     return (
         f"{counted(pairs, 'pair')} of photos that look the same would be on two sides of the split,"

@@ -4,7 +4,7 @@ It is a job like a training run, so it goes on when the page is left, and two wh
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from skinmodel.bundle import CARD
 from skinmodel.registry import card_hash
 from training.data import clinic
 from training.data.datasets import ABOUT, MANIFEST, DataSet, combined
+from training.data.inspection import alike_in
 from training.data.manifest import InvalidData
 from training.data.seen import SEEN
 from training.measuring.promotion import LEAST_MELANOMAS
@@ -48,7 +49,8 @@ def offer(candidate: Path, other: Path, found: Sequence[Job], *, measured: bool)
         if job and job.state == INTERRUPTED:
             interrupted(job)
         elif st.button("Compare again …" if measured else "Compare them …", key="compare"):
-            ask(candidate, other, usual(candidate.name, found))
+            learnt = {one.name: learned_from(one.name, found) for one in (candidate, other)}
+            ask(candidate, other, usual(candidate.name, found), learnt)
 
 
 def latest(found: Sequence[Job], version: str, other: str) -> Job | None:
@@ -110,19 +112,27 @@ def waits(job: Job, found: Sequence[Job]) -> str:
     return f"Waiting for {names}"
 
 
+def learned_from(version: str, found: Sequence[Job]) -> list[str]:
+    """The data sets that a run has made a model from and that are still there."""
+    there = {one.id for one in runs.sets()}
+    made_by = next((job for job in found if job.version == version), None)
+    return [one for one in made_by.request["data"] if one in there] if made_by else []
+
+
 def usual(version: str, found: Sequence[Job]) -> list[str]:
     """The data sets to begin with: those the candidate was made from, else the largest."""
-    there = {one.id: one for one in runs.sets()}
-    made_by = next((job for job in found if job.version == version), None)
-    if made_by and (own := [one for one in made_by.request["data"] if one in there]):
-        return own
-    largest = max(there.values(), key=lambda one: one.lesions, default=None)
-    return [largest.id] if largest else []
+    largest = max(runs.sets(), key=lambda one: one.lesions, default=None)
+    return learned_from(version, found) or ([largest.id] if largest else [])
 
 
 @st.dialog("Compare two models", width="medium")
-def ask(candidate: Path, other: Path, chosen: Sequence[str]) -> None:
-    """Asks on which data, says what there is to compare on, and begins."""
+def ask(
+    candidate: Path, other: Path, chosen: Sequence[str], learnt: Mapping[str, Sequence[str]]
+) -> None:
+    """Asks on which data, says what there is to compare on, and begins.
+
+    `learnt` are the data sets that each model's run learned from, where one is known.
+    """
     there = runs.sets()
     st.write(
         f"Models {candidate.name} and {other.name} are shown the same photos, of lesions that"
@@ -138,10 +148,29 @@ def ask(candidate: Path, other: Path, chosen: Sequence[str]) -> None:
     )  # fmt: skip
     sets = [one for one in there if one.id in picked]
     sound = bool(sets) and _weigh(candidate, other, sets)
+    for text in flattering(sets, there, learnt):
+        st.warning(markdown(text), icon=":material/warning:")
     if clinic.ID in picked:
         st.caption("This clinic's confirmed lesions are made anew when it begins.")
     if st.button("Compare", type="primary", disabled=not sound, key="compare-now"):
         begin(Beside(tuple(sorted(picked)), candidate.name, other.name))
+
+
+def flattering(
+    sets: Sequence[DataSet], there: Sequence[DataSet], learnt: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """A sentence for each data set with photos like those that one of the models learned from."""
+    found = []
+    for version, ids in learnt.items():
+        for trained in (one for one in there if one.id in ids):
+            for one in (one for one in sets if one.id not in ids):
+                if photos := alike_in(one, trained):
+                    found.append(
+                        f"{count(photos, 'photo')} in {one.name} and {trained.name} look alike, and"
+                        f" model {version} learned from {trained.name}: it may seem better than"
+                        " it is."
+                    )
+    return found
 
 
 def begin(request: Beside) -> None:
