@@ -133,6 +133,9 @@ def words(job: Job, now: Progress) -> str:
         parts.append(f"epoch {at_work} of {now.total:.0f}")
     elif stage == "weights" and now.total:
         parts.append(f"{STAGES[stage]}, {now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB")
+    elif stage == "measure" and now.total:
+        at_work = min(int(now.done) + 1, int(now.total))
+        parts.append(f"{STAGES[stage]}, step {at_work} of {now.total:.0f}")
     elif now.total:
         parts.append(f"{STAGES[stage]}, {now.done:,.0f} of {now.total:,.0f}")
     else:
