@@ -239,6 +239,14 @@ def value(row: JobRow) -> Job:
     )  # fmt: skip
 
 
+def noted(row: JobRow) -> dict[str, audit.Value]:
+    """What the audit log says of a run: its number and kind, what it compares, what it made."""
+    compares = {"model": "version", "beside": "other"} if row.kind == "compare" else {}
+    found: dict[str, audit.Value] = {"run": row.number, "kind": row.kind}
+    found |= {name: str(row.request[key]) for name, key in compares.items()}
+    return found | ({"version": row.version} if row.version else {})
+
+
 def _refuse_another(session: Session, digest: str, *, besides: str = "") -> None:
     row = session.scalar(
         select(JobRow).where(
@@ -259,6 +267,4 @@ def _refuse_another(session: Session, digest: str, *, besides: str = "") -> None
 
 
 def _note(database: Database, session: Session, actor: Actor, kind: str, row: JobRow) -> None:
-    audit.did(
-        database, session, actor=actor, kind=kind, object_id=row.id, detail={"run": row.number}
-    )
+    audit.did(database, session, actor=actor, kind=kind, object_id=row.id, detail=noted(row))

@@ -23,6 +23,7 @@ from records.models.jobs import (
     WAITING,
     Job,
     JobRow,
+    noted,
     value,
 )
 
@@ -178,5 +179,5 @@ def _note(database: Database, session: Session, kind: str, row: JobRow) -> None:
         account_id=WORKER,
         kind=kind,
         object_id=row.id,
-        detail={"run": row.number} | ({"version": row.version} if row.version else {}),
+        detail=noted(row),
     )

@@ -201,6 +201,8 @@ def test_any_two_models_are_compared_at_a_wish_and_two_wishes_are_one(
     assert "This is run 1, which anna asked for on" in says(page)
     (job,) = jobs.everything(serving.database(), actor=CONSOLE)
     assert (job.request["version"], job.request["other"]) == ("1.1", "1.0")
+    (entry, *_) = audit.entries(serving.database(), actor=CONSOLE, kind="run asked for")
+    assert entry.detail == {"run": 1, "kind": "compare", "model": "1.1", "beside": "1.0"}
     page = open_page()
     labels = [button.label for button in page.button]
     assert "Compare them …" not in labels and "Cancel" in labels
