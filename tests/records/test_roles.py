@@ -25,6 +25,7 @@ OF_THE_ACTOR = {"audit.looked", "patients.remember"}
 WITHOUT = {
     "accounts.exist", "accounts.verify", "accounts.vouched_for",
     "backup.is_due", "removal.forget_unused", "removal.remove_unused", "removal.tidy",
+    "intakes.note_ended",
     "leases.beat", "leases.claim", "leases.deleted", "leases.end", "leases.held",
     "leases.name_trainer", "leases.take_over", "leases.waiting", "leases.wanted",
     "links.for_first_admin", "links.make_first_admin", "links.set_password", "links.whose",
