@@ -25,6 +25,7 @@ from tests.signing import admit
 from tests.training.conftest import LESIONS, NAME
 from tests.training.test_versus import save
 from training.data.splits import split_of
+from training.runs.folder import read_history, read_progress
 
 pytestmark = pytest.mark.browser
 MINUTE = 120_000  # milliseconds: a run, on a machine that is busy
@@ -224,10 +225,12 @@ def another_admin(server: Server) -> str:
 def kill_trainer(server: Server) -> None:
     """Ends the process that trains, without a word, once it has learnt for an epoch."""
     until = time.monotonic() + MINUTE / 1000
-    while not (begun := list((server.data / "runs").glob("*/history.jsonl"))):
+    folders: list[Path] = []
+    while not folders or read_progress(folders[0]).stage != "epoch" or not read_history(folders[0]):
         assert time.monotonic() < until
         time.sleep(0.02)
-    folder = begun[0].parent
+        folders = list((server.data / "runs").glob("*"))
+    (folder,) = folders
     (trainer,) = (
         one
         for one in psutil.process_iter(["cmdline"])

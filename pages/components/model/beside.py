@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components.frame.words import DASH
+from pages.components.frame.words import DASH, count
 from pages.components.model import reliability
 from pages.components.model.card import Part, diagnosis_name, interval, title
 from pages.components.model.measures import SHARES, table
@@ -123,7 +123,7 @@ def several(sides: Sides) -> None:
         st.caption("No test lesion has several photos.")
         return
     arms = list(found[0][1]["arms"])
-    st.markdown(f"**Several photos of one lesion** ({found[0][1]['lesions']:,} lesions)")
+    st.markdown(f"**Several photos of one lesion** ({count(found[0][1]['lesions'], 'lesion')})")
     table(
         {"Balanced accuracy": [arm[:1].upper() + arm[1:] for arm in arms]}
         | {

@@ -32,9 +32,7 @@ def draw(rows: pd.DataFrame, side: str, cell: Cell, folder: Path, *, key: str) -
         return
     own = own.sort_values(f"probability_{side}", ascending=False)
     seen = paging.turned("Photos", len(own), each=AT_ONCE, key=f"page-{key}-{truth}-{ranked}")
-    for column, row in zip(
-        st.columns(AT_ONCE), own.iloc[seen].itertuples(), strict=False
-    ):
+    for column, row in zip(st.columns(AT_ONCE), own.iloc[seen].itertuples(), strict=False):
         with column:
             _photo(Path(str(row.path)), folder, ranked)
             of = f", of {count(int(str(row.photos)), 'photo')}" if row.kind == "series" else ""
