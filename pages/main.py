@@ -7,11 +7,18 @@ import streamlit as st
 from pages.components.frame import guard
 from records.access.actors import ADMIN, CLINICIAN
 
+# A link to a page would be cut at its container's edge; who a patient is must be read to its end.
+WHOLE_LINKS = """<style>
+[data-testid="stPageLink-NavLink"], [data-testid="stPageLink-NavLink"] * {
+  white-space: normal; overflow-wrap: anywhere; text-overflow: clip; line-height: 1.35;
+}
+</style>"""
 LOGO = Path(__file__).parents[1] / "assets" / "logo"
 
 st.set_page_config(page_title="DermTrace", page_icon=(LOGO / "icon.svg").read_text(), layout="wide")
 dark = st.context.theme.type == "dark"
 st.logo(LOGO / f"logo-{'dark' if dark else 'light'}.svg", size="large")
+st.html(WHOLE_LINKS)
 person = guard.someone()
 roles = person.account.roles
 pages: dict[str, list[st.Page]] = {"": []}
