@@ -5,7 +5,7 @@ import streamlit as st
 from pages.components.comparison import compare, filmstrip, similar, timeline
 from pages.components.examination import assessments, opening
 from pages.components.frame import guard, removing, saves, serving
-from pages.components.frame.words import count
+from pages.components.frame.words import count, markdown
 from pages.components.patient import (
     banner,
     body,
@@ -24,6 +24,8 @@ from records.clinic import lesions, series
 from records.clinic.series import LesionPage
 from records.errors import NotFound, RecordError
 
+SHORT = 90  # characters that a phone shows in two lines
+
 
 def one_lesion(actor: Actor, lesion_id: str) -> None:
     """A lesion: its photos in time, what the model said, what was found, what is planned."""
@@ -38,8 +40,7 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
             reporting.offer(page)
             exporting.offer(page)
             lesion_menu(page)
-    if page.lesion.fields.history:
-        st.text(page.lesion.fields.history)
+    told(page.lesion.fields.history)
     comparison = st.container()
     filmstrip.show(actor, page)
     course = st.container()
@@ -55,6 +56,19 @@ def one_lesion(actor: Actor, lesion_id: str) -> None:
         compare.show(page)
     with course:
         timeline.show(page)
+
+
+def told(text: str) -> None:
+    """What was noted of a lesion; a long text is folded, so that the photo stays in sight."""
+    if not text:
+        return
+    first, *more = text.splitlines()
+    if len(first) <= SHORT and not more:
+        st.text(text)
+        return
+    start = first if len(first) <= SHORT else f"{first[:SHORT].rsplit(' ', 1)[0]} ..."
+    with st.expander(markdown(start)):
+        st.text(text)
 
 
 def lesion_menu(page: LesionPage) -> None:

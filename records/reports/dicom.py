@@ -7,7 +7,7 @@ Source: DICOM PS3.3, A.32.4; PS3.5, annex A.4 and B.2.
 import datetime
 import hashlib
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -26,6 +26,12 @@ KEPT = (
     "PixelSpacing", "PixelSpacingCalibrationType", "PixelAspectRatio", "BurnedInAnnotation",
     "LossyImageCompression", "LossyImageCompressionMethod", "OpticalMagnificationFactor",
 )  # fmt: skip
+# How a scale was found, as DICOM says it (PS3.3, 10.7.1.3): by a known distance in the picture, or
+# by what is known of how it was taken.
+CALIBRATIONS = {
+    "marked": ("FIDUCIAL", "A known distance marked by hand"),
+    "field": ("GEOMETRY", "The width of the field of view, entered by hand"),
+}
 SOF_BASELINE, SCAN = 0xC0, 0xDA
 
 
@@ -34,7 +40,7 @@ class About:
     """What a DICOM file says beside its picture.
 
     `visit_id` and `lesion_id` become the study and the series. `burned_in` says that the picture
-    may hold text.
+    may hold text. `mm_per_pixel` is known from `calibrated`, one of CALIBRATIONS.
     """
 
     patient_id: str
@@ -43,6 +49,8 @@ class About:
     number: int
     taken_on: datetime.date | None = None
     magnification: float | None = None
+    mm_per_pixel: float | None = None
+    calibrated: str = ""
     burned_in: bool = False
     derived: str = ""  # how the picture differs from the original, if it does
 
@@ -80,9 +88,12 @@ def from_dicom(original: bytes, about: About) -> bytes:
     """A DICOM photo as a new file with the picture alone; ValueError if it cannot be followed."""
     try:
         source = dcmread(io.BytesIO(original))
+        if about.calibrated == "field" and "PixelSpacing" in source:
+            about = replace(about, mm_per_pixel=None)  # the file's own scale holds before it
         data = _described(about, original)
         for name in KEPT:
-            if name in source:
+            # One marked by hand holds before the file's.
+            if name in source and not (about.mm_per_pixel and name.startswith("PixelSpacing")):
                 data[name] = source[name]
         if about.burned_in:
             data.BurnedInAnnotation = "YES"
@@ -117,6 +128,11 @@ def _described(about: About, picture: bytes) -> Dataset:
     data.BurnedInAnnotation = "YES" if about.burned_in else "NO"
     if about.magnification:
         data.OpticalMagnificationFactor = f"{about.magnification:g}"
+    if about.mm_per_pixel:
+        kind, words = CALIBRATIONS[about.calibrated]
+        data.PixelSpacing = [f"{about.mm_per_pixel:.8f}"] * 2
+        data.PixelSpacingCalibrationType = kind
+        data.PixelSpacingCalibrationDescription = words
     if about.derived:
         data.DerivationDescription = about.derived
     return data

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.components.comparison import changelist, compare, pairs
+from pages.components.comparison import changelist, pairs, statements
 from pages.components.examination.tray import Opened
 from pages.components.frame import serving
 from records.access.sessions import SignedIn
@@ -110,7 +110,7 @@ def test_another_lesion_is_shown_beside_it_without_numbers(person: SignedIn) -> 
     data = compared(open_page("lesion", lesion=opened.lesion.id))
     assert data["matrix"] is None and data["difference"] is None and data["rows"] == []
     assert data["notices"][0].startswith("These photos could not be aligned: ")
-    assert data["notices"][1:] == [compare.OTHER_LESION, compare.NOT_MEASURED]
+    assert data["notices"][1:] == [statements.OTHER_LESION, statements.NOT_MEASURED]
 
 
 def test_without_skin_to_tell_the_scale_shape_and_colour_are_compared(
@@ -119,7 +119,7 @@ def test_without_skin_to_tell_the_scale_shape_and_colour_are_compared(
     monkeypatch.setattr(surroundings, "LARGEST", 0.0)
     first, second = (picture for picture, _ in draw_series(8, visits=2, size=SIZE))
     data = compared(open_page("lesion", lesion=visited(person, first, second).lesion.id))
-    assert data["notices"] == [NO_SKIN, compare.SHAPE_ALONE, compare.NO_SCALE]
+    assert data["notices"] == [NO_SKIN, statements.SHAPE_ALONE, statements.NO_SCALE]
     assert data["headline"] == ""
     names = [row["name"] for row in data["rows"]]
     assert names == ["Asymmetry", "Border", "Colour", "Colours"]
@@ -134,7 +134,7 @@ def test_sizes_of_photos_taken_otherwise_are_withheld(person: SignedIn) -> None:
     assert data["notices"] == [
         "Another magnification: 10 x, then 20 x.",
         comparability.WITHHELD,
-        compare.NO_SCALE,
+        statements.NO_SCALE,
     ]
 
 

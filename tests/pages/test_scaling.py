@@ -1,6 +1,7 @@
 """Millimetres on the lesion's page: from marks, from a field of view, with their errors."""
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.components.comparison import changelist, compare
+from pages.components.comparison import alone, changelist, statements, timeline
 from pages.components.examination.saving import as_taken
 from pages.components.frame import serving
 from records.access.sessions import SignedIn
@@ -18,9 +19,10 @@ from skinmodel import surroundings
 from skinmodel.comparison import NO_SKIN
 from skinmodel.drawn import draw_series
 from skinmodel.sizes import Size
-from tests.pages.test_compare import SIZE, compared, visited
+from tests.pages.test_compare import SIZE, compared, settled, visited
 from tests.pages.test_examine import says
 from tests.pages.test_records import KEY, open_page
+from tests.pages.test_timeline import charts
 
 
 def row(data: dict[str, Any], name: str) -> dict[str, Any]:
@@ -96,11 +98,11 @@ def test_a_field_of_view_makes_another_magnification_comparable(person: SignedIn
         edition=1,
     )
     data = enter(VisitFields(magnification=10), 1)
-    assert data["notices"][-2:] == ["Sizes are not compared.", compare.OTHER_SCALE]
+    assert data["notices"][-2:] == ["Sizes are not compared.", statements.OTHER_SCALE]
     assert [one["name"] for one in data["rows"]] == ["Longest, in mm", "Area, in mm²"]
     data = enter(wide, 2)
     assert data["notices"] == [
-        f"Another magnification: 10 x, then 20 x. {compare.BY_SCALE}",
+        f"Another magnification: 10 x, then 20 x. {statements.BY_SCALE}",
     ]
     assert row(data, "Area")["value"].startswith("+") and row(data, "Area")["seen"]
     page = open_page("lesion", lesion=opened.lesion.id)
@@ -116,11 +118,11 @@ def test_a_lesion_that_fills_the_photo_says_what_helps_and_then_has_sizes(
     monkeypatch.setattr(surroundings, "LARGEST", 0.0)
     lesion_id = visited(person, *two(number=8)).lesion.id
     data = compared(open_page("lesion", lesion=lesion_id))
-    assert data["notices"] == [NO_SKIN, compare.SHAPE_ALONE, compare.NO_SCALE]
+    assert data["notices"] == [NO_SKIN, statements.SHAPE_ALONE, statements.NO_SCALE]
     mark(person, lesion_id, 15.0, 15.0)
     data = compared(open_page("lesion", lesion=lesion_id))
     assert data["notices"] == [] and data["rows"][0]["name"] == "Area"
-    assert compare.BY_SCALE in data["facts"]
+    assert statements.BY_SCALE in data["facts"]
 
 
 @pytest.mark.parametrize(
@@ -190,3 +192,27 @@ def test_a_field_of_view_is_offered_again_for_its_device_and_magnification(
     assert (given.field_mm, given.field_within_mm) == (20.3, 0.5)
     asked.number_input(key="how-magnification").set_value(20.0).run()
     assert asked.session_state.given.field_mm is None
+
+
+def test_the_only_visit_shows_its_size_once_a_scale_is_marked(person: SignedIn) -> None:
+    lesion_id = visited(person, *two(1)).lesion.id
+    page = settled(open_page("lesion", lesion=lesion_id))
+    assert alone.NO_SCALE in says(page) and alone.NEXT in says(page)
+    mark(person, lesion_id, 15.0)
+    page = settled(open_page("lesion", lesion=lesion_id))
+    said = plain(says(page).replace("\\", ""))
+    assert re.search(r"\d\.\d ± 0\.\d mm at most and \d\.\d ± 0\.\d mm at least across, \d+", said)
+    assert "Millimetres by the scale marked by hand (± 3 %); ± are 95 % bounds." in said
+
+
+def test_the_course_is_shown_in_millimetres_where_they_are_known(person: SignedIn) -> None:
+    lesion_id = visited(person, *two()).lesion.id
+    page = settled(open_page("lesion", lesion=lesion_id))
+    assert timeline.SHOWN[timeline.MILLIMETRES] not in page.segmented_control[-1].options
+    mark(person, lesion_id, 15.0, 15.0)
+    page = settled(open_page("lesion", lesion=lesion_id))
+    page.segmented_control[-1].select(timeline.MILLIMETRES).run()
+    (trace,) = charts(page)[0]["data"]
+    assert trace["x"] == ["2025-01-12", "2025-04-12"]
+    assert 4 < trace["y"][0] < trace["y"][1] < 15
+    assert 0 < trace["error_y"]["array"][0] < 1

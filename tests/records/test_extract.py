@@ -135,3 +135,29 @@ def test_what_another_program_wrote_is_left_behind() -> None:
 def test_what_is_no_dicom_cannot_be_made_one() -> None:
     with pytest.raises(ValueError, match="cannot be followed"):
         dicom.from_dicom(b"nothing", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "kept", "spacing", "kind"),
+    [
+        ("marked", False, 0.01, "FIDUCIAL"),
+        ("marked", True, 0.01, "FIDUCIAL"),
+        ("field", False, 0.01, "GEOMETRY"),
+        ("field", True, 0.02, "FIDUCIAL"),
+    ],
+)
+def test_a_scale_given_by_hand_goes_along(
+    calibrated: str, kept: bool, spacing: float, kind: str
+) -> None:
+    """One marked holds before the file's own scale, which holds before a field of view."""
+    about = replace(ABOUT, mm_per_pixel=0.01, calibrated=calibrated)
+    if kept:
+        original = foreign(PixelSpacing=["0.02", "0.02"], PixelSpacingCalibrationType="FIDUCIAL")
+        made = dicom.from_dicom(original, about)
+    else:
+        made = dicom.from_jpeg(encoded("JPEG"), about)
+    found = dcmread(io.BytesIO(made))
+    assert found.PixelSpacing == [spacing, spacing]
+    assert found.get("PixelSpacingCalibrationType") == kind
+    read = read_photo(made).dicom
+    assert read is not None and read.pixel_spacing_mm == (spacing, spacing)

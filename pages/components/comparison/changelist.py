@@ -73,12 +73,12 @@ def _in_millimetres(
 
 
 def size(one: Mapping[str, Size]) -> str:
-    """One photo's sizes in words; one of them at least is known."""
+    """One photo's sizes in words."""
     said = []
     for name, unit in (("longest", "mm at most"), ("shortest", "mm at least"), ("area", SQUARE)):
         value, error = _digits(one[name])
         said.append(f"{value} \N{PLUS-MINUS SIGN} {error} {unit}")
-    return ", ".join(said)
+    return f"{said[0]} and {said[1]} across, {said[2]}"
 
 
 def _digits(one: Size) -> tuple[str, str]:

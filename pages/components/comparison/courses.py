@@ -1,11 +1,12 @@
 """A lesion's measures from visit to visit against its first, made away from the page's thread."""
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from pages.components.comparison import comparing
+from pages.components.comparison import changelist, comparing
 from pages.components.comparison.comparing import Reader
 from pages.components.comparison.pairs import Pair, Shot
 from records.clinic import comparability
@@ -39,6 +40,41 @@ class Course:
     reference: Shot | None
     points: tuple[Point, ...]
     outline_version: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A measure over the days it is known of, 95 % bounds of each value, and values in words."""
+
+    days: list[datetime.date | None]
+    values: list[float]
+    bounds: list[float]
+    said: list[str]
+
+
+def changes(course: Course, name: str) -> Curve:
+    """A measure's changes since the reference, which there is."""
+    assert course.reference is not None
+    curve = Curve([course.reference.day], [0.0], [0.0], [])
+    for point in course.points:
+        for one in point.changes:
+            if one.measure == name:
+                curve.days.append(point.shot.day)
+                curve.values.append(one.value)
+                curve.bounds.append(one.limit)
+                curve.said.append(f"{point.shot.label} {changelist.row(one)['value']}")
+    return curve
+
+
+def millimetres(course: Course) -> Curve:
+    """The longest diameters in millimetres, where they are known."""
+    there = [(point.shot, point.sizes["longest"]) for point in course.points if point.sizes]
+    return Curve(
+        [shot.day for shot, _ in there],
+        [size.value for _, size in there],
+        [size.within for _, size in there],
+        [f"{shot.label} {size.value:.1f}" for shot, size in there],
+    )
 
 
 def follow(

@@ -96,7 +96,7 @@ def choose(lesion_id: str, visits: Sequence[VisitPhotos]) -> Pair:
             earlier, later = _two(key, visits, ids)
     place = ids.index(st.session_state[key])
     steps = tuple(by for by in (-1, 1) if len(visits) > 2 and 0 < place + by < len(visits))
-    return Pair(_shot(visits[earlier]), _shot(visits[later]), steps)
+    return Pair(shot(visits[earlier]), shot(visits[later]), steps)
 
 
 def step(lesion_id: str, visits: Sequence[VisitPhotos], by: int) -> None:
@@ -149,8 +149,8 @@ def _label(visits: Sequence[VisitPhotos], place: int) -> str:
     return long_date(day) + (f" ({same + 1})" if same else "")
 
 
-def _shot(visit: VisitPhotos) -> Shot:
-    """The visit's photo; where there are several, the one that was chosen, at first its first."""
+def shot(visit: VisitPhotos) -> Shot:
+    """The visit's photo; where there are several, the one that is chosen, at first its first."""
     photos = [photo for photo in visit.photos if not photo.fault]
     if len(photos) == 1:
         return Shot(visit.visit, photos[0])

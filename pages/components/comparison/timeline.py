@@ -13,7 +13,7 @@ from pages.components.comparison.pairs import Shot
 from pages.components.examination import differential, influence, keeping
 from pages.components.frame import aside, guard, serving
 from pages.components.frame.aside import Task
-from pages.components.frame.words import count, markdown, percent
+from pages.components.frame.words import NARROW_SPACE, count, markdown, percent
 from records.access.actors import CLINICIAN
 from records.clinic.assessments import Assessment
 from records.clinic.series import LesionPage
@@ -27,7 +27,9 @@ LEADING = 3  # diagnoses shown; more lines could not be told apart
 FEW = 5  # days that all find room below the chart
 HEIGHT = 280  # pixels
 DASHES = ("solid", "dash", "dot")
+MILLIMETRES = "millimetres"  # of the longest diameter, where a scale is known
 SHOWN = {name: changelist.NAMES[name] for name in ("area", "longest", "asymmetry", "irregularity")}
+SHOWN[MILLIMETRES] = changelist.MILLIMETRES["longest"]
 
 
 @st.fragment
@@ -146,24 +148,18 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
         st.caption(f"Nothing could be measured. {_not_measured(found)}")
         return
     place = st.container()
+    in_mm = any(point.sizes for point in found.points)
     name = st.segmented_control(
         "Measure",
-        list(SHOWN),
+        [one for one in SHOWN if in_mm or one != MILLIMETRES],
         default="area",
         required=True,
         format_func=SHOWN.__getitem__,
         label_visibility="collapsed",
     )
-    chart, said = go.Figure(), []
-    days, values, limits = [reference.day], [0.0], [0.0]
-    ratio = name in changelist.SIZES
-    for point in found.points:
-        for one in point.changes:
-            if one.measure == name:
-                days.append(point.shot.day)
-                values.append(one.value)
-                limits.append(one.limit)
-                said.append(f"{point.shot.label} {changelist.row(one)['value']}")
+    chart = go.Figure()
+    curve = courses.millimetres(found) if name == MILLIMETRES else courses.changes(found, name)
+    days, values, limits = curve.days, curve.values, curve.bounds
     many = len(days) > MARKED
     colour = st.get_option(f"theme.{theme}.textColor")
     if many:  # two hundred bars would hide the line: a band instead
@@ -186,20 +182,32 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
         mode="lines" if many else "lines+markers",
         line={"color": colour, "width": 2},
         marker={"size": 8},
-        hovertemplate="%{y:+.0%}<extra></extra>" if ratio else "%{y:+.2f}<extra></extra>",
+        hovertemplate=f"%{{y:{_format(name)}}}<extra></extra>",
         showlegend=False,
         cliponaxis=False,
     )
-    chart.update_yaxes(tickformat="+.0%" if ratio else "+.2f", nticks=5, zeroline=True)
-    alt = f"{SHOWN[name]} against {reference.label}: {'; '.join(said)}"
+    chart.update_yaxes(tickformat=_format(name), nticks=5, zeroline=name != MILLIMETRES)
     all_days = [point.shot.day for point in found.points if point.shot.day]
+    bars = "Band" if many else "Bars"
+    outline = f"Outline model {markdown(found.outline_version)}."
+    if name == MILLIMETRES:
+        alt = f"{SHOWN[name]}: {'; '.join(curve.said)}"
+        told = f"Longest diameter in millimetres. {bars}: 95{NARROW_SPACE}% bounds. {outline}"
+    else:
+        alt = f"{SHOWN[name]} against {reference.label}: {'; '.join(curve.said)}"
+        told = (
+            f"{SHOWN[name]}, change since {reference.label}. {bars}: an unchanged lesion"
+            f" photographed again stays within 95 times of 100. {outline}"
+            f" {_not_measured(found, name)}"
+        )
     with place:
         _draw(chart, all_days, happened, theme, key="course-measures", alt=alt)
-    st.caption(
-        f"{SHOWN[name]}, change since {reference.label}. {'Band' if many else 'Bars'}: an"
-        " unchanged lesion photographed again stays within 95 times of 100."
-        f" Outline model {markdown(found.outline_version)}. {_not_measured(found, name)}"
-    )
+    st.caption(told)
+
+
+def _format(name: str) -> str:
+    """How a chart writes a measure's values."""
+    return ".1f" if name == MILLIMETRES else "+.0%" if name in changelist.SIZES else "+.2f"
 
 
 def _not_measured(found: Course, name: str = "") -> str:

@@ -3,6 +3,7 @@
 import io
 
 import streamlit as st
+from PIL import Image
 
 from pages.components.frame import serving
 from records.access.actors import Actor
@@ -33,6 +34,11 @@ def _small(photo_id: str, _actor: Actor) -> bytes:
     original = photos.read(serving.database(), serving.store(), actor=_actor, photo_id=photo_id)
     picture = serving.decoder().read(original).picture
     picture.thumbnail((SIDE, SIDE))
+    return encoded(picture)
+
+
+def encoded(picture: Image.Image) -> bytes:
+    """A picture as JPEG, to be shown."""
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=88)
     return file.getvalue()

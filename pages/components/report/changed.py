@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from pages.components.comparison import changelist, compare, comparing, pairs
+from pages.components.comparison import alone, changelist, comparing, pairs, statements
 from pages.components.comparison.comparing import Compared, Reader
 from pages.components.comparison.pairs import Pair, Shot
 from pages.components.frame import serving
@@ -66,13 +66,13 @@ def _pair(pair: Pair, reader: Reader, model: OutlineModel, progress: Progress) -
 def _said(pair: Pair, found: Compared) -> list[Block]:
     """The measures, or why there are none."""
     said: list[Block] = [Text(f"{pair.interval}")]
-    said += [Notice(text) for text in compare.otherwise(pair, found)]
-    if reasons := compare.withheld(pair, found):
+    said += [Notice(text) for text in statements.otherwise(pair, found)]
+    if reasons := statements.withheld(pair, found):
         said.append(Notice(" ".join(reasons)))
     headline = changelist.headline(found.comparison.changes)
-    if headline and compare.measured(pair, found):
+    if headline and statements.measured(pair, found):
         said.append(Text(headline, "strong"))
-    if rows := compare.rows(pair, found):
+    if rows := statements.rows(pair, found):
         said.append(
             Table(
                 (
@@ -82,17 +82,12 @@ def _said(pair: Pair, found: Compared) -> list[Block]:
                 (2, 2, 4),
             )
         )
-        said.append(Text(" ".join(compare.about(pair, found)), "small"))
+        said.append(Text(" ".join(statements.about(pair, found)), "small"))
     return said
 
 
 def _outlined(picture: Image.Image, contour: list[list[float]], day: str) -> Picture:
     """A photo with the outline that its measures are of."""
-    scale = visitlog.LARGE / max(picture.size)
-    drawn = picture.resize((round(picture.width * scale), round(picture.height * scale)))
-    points = [(x * scale, y * scale) for x, y in contour]
-    if points:
-        for colour, width in (("black", 7), ("white", 3)):
-            ImageDraw.Draw(drawn).line([*points, points[0]], colour, width, "curve")
-    caption = f"{day}, with its outline" if points else f"{day}, no outline found"
+    drawn = alone.outlined(picture, contour, visitlog.LARGE / max(picture.size))
+    caption = f"{day}, with its outline" if contour else f"{day}, no outline found"
     return Picture(visitlog.encoded(drawn, visitlog.LARGE), caption)

@@ -19,8 +19,10 @@ from records.errors import RecordError
 from records.keeping.stripping import strip
 from records.reports import dicom, extract
 from records.reports.dicom import About
+from skinmodel import scale
 from skinmodel.images import InvalidImage
 from skinmodel.reading.dicom_file import BURNED_IN
+from skinmodel.scale import Scale
 
 MADE = "export-made"
 DICOM = "application/dicom"
@@ -123,9 +125,20 @@ def _dicoms(actor: Actor, lesion_id: str, progress: Progress) -> File:
     return File("dicom", file.getvalue(), tuple(problems))
 
 
+def scale_of(visit: Visit, photo: Photo) -> Scale | None:
+    """A photo's scale as a clinician has given it, of the upright photo's own pixels."""
+    fields = visit.fields
+    if photo.marks:
+        return scale.marked(photo.marks.ends, photo.marks.millimetres, photo.size)
+    if fields.field_mm and fields.field_within_mm:
+        return scale.field_of_view(fields.field_mm, fields.field_within_mm, photo.size)
+    return None
+
+
 def as_dicom(actor: Actor, clinic_id: str, visit: Visit, photo: Photo, number: int) -> bytes:
     """One photo as DICOM: its own pixels where DICOM takes them, else an upright copy."""
     data = photos.read(serving.database(), serving.store(), actor=actor, photo_id=photo.id)
+    known = scale_of(visit, photo)
     about = {
         "patient_id": clinic_id,
         "lesion_id": photo.lesion_id,
@@ -133,6 +146,8 @@ def as_dicom(actor: Actor, clinic_id: str, visit: Visit, photo: Photo, number: i
         "number": number,
         "taken_on": visit.fields.day or photo.taken_on,
         "magnification": visit.fields.magnification,
+        "mm_per_pixel": known.mm_per_pixel if known else None,
+        "calibrated": known.source if known else "",
         "burned_in": BURNED_IN in photo.warnings,
     }
     if photo.media_type == DICOM:
@@ -142,5 +157,7 @@ def as_dicom(actor: Actor, clinic_id: str, visit: Visit, photo: Photo, number: i
         return dicom.from_jpeg(plain, About(**about))
     picture, file = serving.decoder().read(data).picture, io.BytesIO()
     picture.save(file, "JPEG", quality=97, subsampling=0)
+    if known:
+        about["mm_per_pixel"] = known.mm_per_pixel * photo.size[0] / picture.width
     copy = COPY.format(max(picture.size))
     return dicom.from_jpeg(file.getvalue(), About(**about, derived=copy))
