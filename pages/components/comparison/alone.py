@@ -59,11 +59,12 @@ def show(model: OutlineModel, shot: Shot) -> None:
         if isinstance(found, Seen):
             alt = f"Photo of {shot.label}{', with its outline' if drawn else ''}"
             st.image(found.outlined if drawn else found.photo, width="stretch", alt=alt)
-            with st.container(horizontal=True, gap="small"):
-                outlining.offer(shot)
-                scaling.offer(shot)
         elif found is None:
             aside.watch(task, key="alone")
+    if isinstance(found, Seen):
+        with st.container(horizontal=True, gap="small"):
+            outlining.offer(shot)
+            scaling.offer(shot)
 
 
 def _measured(model: OutlineModel, found: Seen) -> None:
