@@ -22,6 +22,7 @@ from skinmodel.sizes import Size
 from tests.pages.test_compare import SIZE, compared, settled, visited
 from tests.pages.test_examine import says
 from tests.pages.test_records import KEY, open_page
+from tests.pages.test_report import prepare, words
 from tests.pages.test_timeline import charts
 
 
@@ -58,10 +59,12 @@ def test_marked_photos_have_millimetres_with_their_error_and_source(person: Sign
     data = compared(open_page("lesion", lesion=lesion_id))
     assert not any("in mm" in one["name"] for one in data["rows"])
     assert "Sizes are relative: no scale is known of these photos." in data["facts"]
+    assert data["millimetre"] is None
     mark(person, lesion_id, 15.0, 0)
     data = compared(open_page("lesion", lesion=lesion_id))
     assert "12 Jan 2025 only" in row(data, "Longest, in mm")["error"]
     earlier = float(row(data, "Longest, in mm")["value"])
+    assert data["millimetre"] == pytest.approx(0.05)
     mark(person, lesion_id, 0, 15.0)
     data = compared(open_page("lesion", lesion=lesion_id))
     before, after = map(float, row(data, "Longest, in mm")["value"].split(changelist.ARROW))
@@ -203,6 +206,8 @@ def test_the_only_visit_shows_its_size_once_a_scale_is_marked(person: SignedIn) 
     said = plain(says(page).replace("\\", ""))
     assert re.search(r"\d\.\d ± 0\.\d mm at most and \d\.\d ± 0\.\d mm at least across, \d+", said)
     assert "Millimetres by the scale marked by hand (± 3 %); ± are 95 % bounds." in said
+    printed = plain(words(prepare(lesion_id)))
+    assert "Size on 12 Jan 2025" in printed and "mm at most and" in printed
 
 
 def test_the_course_is_shown_in_millimetres_where_they_are_known(person: SignedIn) -> None:

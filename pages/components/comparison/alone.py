@@ -36,6 +36,12 @@ class Seen:
     examined: Examined = field(repr=False)
     sizes: Mapping[str, Size]
 
+    @property
+    def by(self) -> str:
+        """Whose outline was measured."""
+        version = self.examined.outline.version
+        return "Outline drawn by hand." if version == BY_HAND else f"Outline model {version}."
+
 
 def show(model: OutlineModel, shot: Shot) -> None:
     """The photo and its size; to be called in a fragment, since it asks again while it is read."""
@@ -44,13 +50,13 @@ def show(model: OutlineModel, shot: Shot) -> None:
     of, task = st.session_state.get(KEPT, ("", None))
     if task is None or of != key:
         reader = comparing.reader(guard.require(CLINICIAN).actor)
-        task = Task(lambda report: _seen(reader, model, shot, report), "Reading the photo")
+        task = Task(lambda report: see(reader, model, shot, report), "Reading the photo")
         st.session_state[KEPT] = key, task
     found: Seen | str | None = task.answer
     with right:
         st.markdown(f"**{markdown(shot.label)}**")
         if isinstance(found, Seen):
-            _measured(model, found)
+            _measured(found)
         elif found:
             st.warning(markdown(found))
         drawn = st.toggle("Outline", key="alone-outline", disabled=not isinstance(found, Seen))
@@ -67,7 +73,7 @@ def show(model: OutlineModel, shot: Shot) -> None:
             scaling.offer(shot)
 
 
-def _measured(model: OutlineModel, found: Seen) -> None:
+def _measured(found: Seen) -> None:
     """The size, or why there is none."""
     examined = found.examined
     if examined.doubt:
@@ -79,16 +85,16 @@ def _measured(model: OutlineModel, found: Seen) -> None:
         st.caption(markdown(changelist.scales([""], [examined])))
     else:
         st.write(NO_SCALE if examined.scale is None else "The errors of sizes were not measured.")
-    by_hand = examined.outline.version == BY_HAND
-    st.caption("Outline drawn by hand." if by_hand else f"Outline model {markdown(model.version)}.")
+    st.caption(markdown(found.by))
 
 
-def _seen(
+def see(
     reader: comparing.Reader,
     model: OutlineModel,
     shot: Shot,
     report: Callable[[float, str], None],
 ) -> Seen:
+    """A photo read, outlined and measured. RecordError or InvalidImage where it cannot be read."""
     report(0.2, "Reading and outlining the photo")
     read = reader.read(shot.photo)
     examined = comparing.examined(reader, model, shot, read)

@@ -6,6 +6,7 @@ const STILL = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const BY_TOUCH = matchMedia("(hover: none)").matches; // no keys to name
 const MOST_ZOOM = 8;
 const CROP = 1.5; // how far a narrow pane may crop a photo to show it larger
+const LENGTHS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50], BAR = 0.3; // millimetres of the bar; its most, of a pane
 const VIEWS = ["slider", "side", "blink", "difference"];
 const compares = new WeakMap();
 
@@ -237,6 +238,7 @@ class Compare {
 
   paint() {
     if (!this.data) return;
+    this.bar();
     this.panes.forEach((pane, place) => {
       if (place && this.view !== "side") return;
       const canvas = pane.querySelector("canvas");
@@ -269,6 +271,18 @@ class Compare {
       }
       if (this.outlines) this.drawOutlines(pen, place, base, ratio);
     });
+  }
+
+  // A bar as long as so many millimetres, where the scale is known.
+  bar() {
+    const bar = this.find(".bar"), mm = this.data.millimetre, pane = this.panes[0];
+    const most = mm && !this.waiting ? (mm * pane.clientWidth * BAR) / this.placed(pane).scale : 0;
+    const length = LENGTHS.filter((one) => one <= most).pop();
+    bar.hidden = !length;
+    if (!length) return;
+    bar.dataset.length = `${length} mm`;
+    bar.setAttribute("aria-label", `A bar of ${length} mm`);
+    bar.style.width = `${(length / mm) * this.placed(pane).scale}px`;
   }
 
   draw(pen, photo) {

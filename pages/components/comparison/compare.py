@@ -180,6 +180,7 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
         ],
         # As a canvas takes it: column by column.
         "matrix": None if placed is None else placed.T.ravel().tolist(),
+        "millimetre": _millimetre(found),
         "difference": found.difference
         and found.difference | {"high": f"{comparing.HIGHEST:.0f} units and more"},
         "heat_of": output_diagnosis(found.heat_of).name if found.heat_of else "",
@@ -198,6 +199,19 @@ def describe(pair: Pair, found: Compared) -> dict[str, Any]:
     return data | {"id": _digest(data)}
 
 
+def _millimetre(found: Compared) -> float | None:
+    """How many millimetres a pixel of the earlier photo is, if that is known."""
+    earlier, later = (side.examined.scale for side in found.sides)
+    if found.comparison.contradicted:
+        return None
+    if earlier:
+        return earlier.mm_per_pixel
+    aligned = found.comparison.registration
+    if later is None or aligned.matrix is None or found.comparison.refusal:
+        return None
+    return later.mm_per_pixel / aligned.scale
+
+
 def _frame(pair: Pair) -> dict[str, Any]:
     return {
         "title": f"{pair.before.label} to {pair.after.label}",
@@ -205,6 +219,7 @@ def _frame(pair: Pair) -> dict[str, Any]:
         "steps": list(pair.steps),
         "colours": colour_table(),
         "matrix": None,
+        "millimetre": None,
         "difference": None,
         "heat_of": "",
         "larger": False,

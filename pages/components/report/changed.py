@@ -23,14 +23,17 @@ TOO_LATE = "The comparison took too long, so nothing is measured."
 
 
 def blocks(page: LesionPage, reader: Reader, progress: Progress) -> list[Block]:
-    """The newest visit against the one before, and against the first; none with one visit."""
-    visits = [one for one in pairs.usable(page) if one.visit.fields.day]
-    if len(visits) < 2:
+    """The newest visit against the one before, and against the first; of one alone its size."""
+    every = pairs.usable(page)
+    visits = [one for one in every if one.visit.fields.day]
+    if not every:
         return []
     try:
         model = serving.outline_model()
     except InvalidModel as error:
-        return [Heading("Change"), Notice(str(error))]
+        return [Heading("Size and change"), Notice(str(error))]
+    if len(visits) < 2:
+        return _alone(_shot((visits or every)[-1]), reader, model, progress)
     wanted = [(visits[-2], visits[-1])]
     if len(visits) > 2:
         wanted.append((visits[0], visits[-1]))
@@ -42,6 +45,31 @@ def blocks(page: LesionPage, reader: Reader, progress: Progress) -> list[Block]:
 
 def _shot(one: VisitPhotos) -> Shot:
     return Shot(one.visit, next(photo for photo in one.photos if not photo.fault))
+
+
+def _alone(shot: Shot, reader: Reader, model: OutlineModel, progress: Progress) -> list[Block]:
+    """One photo's size, if its scale is known."""
+    title = Heading(f"Size on {shot.label}" if shot.day else "Size")
+    try:
+        found = serving.places().run(
+            lambda report: alone.see(reader, model, shot, report),
+            seconds=serving.limits().max_analysis_seconds,
+            progress=progress,
+        )
+    except (RecordError, InvalidImage) as error:
+        return [title, Notice(str(error))]
+    except Overdue:
+        return [title, Notice(TOO_LATE)]
+    if not found.sizes:
+        return []
+    picture = Picture(found.outlined, f"{shot.label}, with its outline")
+    facts = [found.examined.doubt, changelist.scales([""], [found.examined]), found.by]
+    return [
+        title,
+        Pictures((picture,), columns=2),
+        Text(f"{changelist.size(found.sizes)}.", "strong"),
+        Text(" ".join(fact for fact in facts if fact), "small"),
+    ]
 
 
 def _pair(pair: Pair, reader: Reader, model: OutlineModel, progress: Progress) -> list[Block]:
