@@ -224,6 +224,7 @@ def model_numbers(card: Mapping[str, Any]) -> str:
         *_refusals(numbers["unknown"]),
         *_other_routes(numbers),
         *_changes(numbers["robustness"]),
+        *_heat_maps(numbers.get("heat_maps")),
         *_head_alone(numbers.get("head_alone")),
     ]
     return "\n\n".join(paragraphs)
@@ -362,6 +363,25 @@ def _changes(numbers: Mapping[str, Any]) -> list[str]:
             ],
         ),
     ]
+
+
+def _heat_maps(numbers: Mapping[str, Any] | None) -> list[str]:
+    if numbers is None or not numbers["outlines"]:
+        return []
+    every, road = numbers["outlines"]["groups"]["all photos"], numbers["road"]
+    said = (
+        f"The heat maps of the diagnosis shown first, in {every['photos']:,} test photos:"
+        f" {interval(every['energy'])} of the heat lies inside the lesion's outline, which is"
+        f" {interval(every['area'])} of the photo; the hottest place is inside in"
+        f" {interval(every['pointed'])} of them."
+    )
+    if road:
+        said += (
+            " Where the coldest places of a photo are removed first, and not the hottest, more"
+            f" probability is left: a score of {interval(road['score'])} in {road['photos']}"
+            f" photos, of the same maps shuffled {interval(road['shuffled'])}."
+        )
+    return [said]
 
 
 def _head_alone(numbers: Mapping[str, Any] | None) -> list[str]:

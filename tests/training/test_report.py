@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from skinmodel.bundle import load_model
 from skinmodel.diagnoses import CODES
 from skinmodel.unknown import fit_unknown
 from tests.tiny import save_tiny_model
@@ -77,8 +78,10 @@ def test_the_whole_report(isic: Layout, table: pd.DataFrame, tmp_path: Path, cap
         mask.save(isic.folder / "masks" / f"{image}.png")
     isic.change(isic.metadata, lambda t: t.assign(sex="<b>odd</b>", age_approx="45"))
 
-    assert evaluate(isic, model, "--road", "2") == 0
+    assert evaluate(isic, model, "--road", "2", "--card") == 0
     numbers, page = written(isic)
+    kept = load_model(model).card["numbers"]["heat_maps"]
+    assert (kept["outlines"], kept["road"]) == (numbers["heat_maps"], numbers["road"])
     tested = table[table["split"] == "test"]
     assert numbers["data"]["photos"] == numbers["single_photos"]["cases"] == len(tested)
     assert numbers["data"]["lesions"] == 16 and numbers["data"]["photos_of_lesions_met"] == 0
@@ -148,6 +151,10 @@ def test_what_cannot_be_used_is_said_in_a_sentence(isic: Layout, tmp_path: Path,
         (["--model", str(model), "--data", str(tmp_path / "none")], "is not a folder"),
         (["--model", str(model), "--data", str(tmp_path)], "GroundTruth.csv"),
         (["--model", str(model), "--data", str(isic.folder), "--road", "-1"], "0 or more"),
+        (
+            ["--model", str(model), "--data", str(isic.folder), "--card", "--split", "all"],
+            "takes no --split",
+        ),
     ):
         assert main(["evaluate", *arguments, "--out", str(out)]) == 2
         said = capsys.readouterr().err

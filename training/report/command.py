@@ -3,13 +3,14 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from skinmodel.bundle import load_model
+from skinmodel.bundle import load_model, rewrite_card
 from training.learning.checkpoint import write_atomically
 from training.learning.config import InvalidConfig
 from training.report.evaluation import evaluate
@@ -46,6 +47,11 @@ def add(commands: Any) -> None:
         metavar="N",
         help="photos on which heat maps are tested by removal, seconds each (default: 24)",
     )
+    parser.add_argument(
+        "--card",
+        action="store_true",
+        help="also write what the heat maps lie on, and the test by removal, into the model's card",
+    )
 
 
 def run(given: argparse.Namespace, reports: Path) -> int:
@@ -56,6 +62,8 @@ def run(given: argparse.Namespace, reports: Path) -> int:
     """
     if given.road < 0:
         raise InvalidConfig("--road must be 0 or more.")
+    if given.card and given.split != "unseen":
+        raise InvalidConfig("A card holds figures of lesions never met: --card takes no --split.")
     model = load_model(given.model)
     out = given.out or reports / f"{given.model.resolve().name}-{given.data.resolve().name}"
     try:
@@ -72,6 +80,8 @@ def run(given: argparse.Namespace, reports: Path) -> int:
         page = render(result)
         write_atomically(out / JSON, text + "\n")
         write_atomically(out / PAGE, page)
+        if given.card:
+            into_card(given.model, result.numbers)
     except KeyboardInterrupt:
         print("Stopped; no report was written.", file=sys.stderr)
         return 1
@@ -90,6 +100,21 @@ def run(given: argparse.Namespace, reports: Path) -> int:
     for one in data["refused"]:
         print(f"{one['image']}: {one['reason']}", file=sys.stderr)
     return 1 if data["refused"] else 0
+
+
+def into_card(folder: Path, numbers: Mapping[str, Any]) -> None:
+    """Keep an evaluation's figures of the heat maps in the model's card, beside its others."""
+    card = load_model(folder).card
+    maps = {
+        "how": "Heat maps of the diagnosis shown first, of lesions the model has never met. "
+        "energy: share of the heat inside the lesion's outline; area: the outline's share of the "
+        "photo; pointed: share of photos whose hottest place is inside. road: half of how much "
+        "more probability is left when the coldest places are removed first, not the hottest.",
+        "data": numbers["data"]["counted"],
+        "outlines": numbers["heat_maps"],
+        "road": numbers["road"],
+    }
+    rewrite_card(folder, {"numbers": {**(card.get("numbers") or {}), "heat_maps": maps}})
 
 
 def _words(value: list[float | None] | None) -> str:
