@@ -5,7 +5,7 @@ The page draws a random key when it opens a form and sends it with each save of 
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,12 @@ DIFFERENT = (
     "This form was saved already, with other contents. Nothing was saved now."
     " Reload to see what is there."
 )
+
+
+class Made(Protocol):
+    """A row with an id of its own."""
+
+    id: str
 
 
 def earlier(session: Session, *, actor: Actor, key: str, content: Any) -> Any:
@@ -48,6 +54,15 @@ def keep(
             at=database.now(),
         )
     )
+
+
+def add(
+    database: Database, session: Session, row: Made, *, actor: Actor, key: str, content: Any
+) -> None:
+    """Adds the row that a form makes, which has its id from here on, and remembers that."""
+    session.add(row)
+    session.flush()
+    keep(database, session, actor=actor, key=key, content=content, made=row.id)
 
 
 def _digest(content: Any) -> str:

@@ -185,9 +185,7 @@ class ScaleRow(Base):
     photo_id: Mapped[str] = _to("photo")
     ends: Mapped[list[list[float]]] = mapped_column(JSON)  # x, y in the upright photo's pixels
     millimetres: Mapped[float]
-    replaces_id: Mapped[str | None] = mapped_column(
-        String(32), ForeignKey("scale.id"), unique=True
-    )
+    replaces_id: Mapped[str | None] = mapped_column(String(32), ForeignKey("scale.id"), unique=True)
     current: Mapped[bool]
     at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     account_id: Mapped[str] = _account()

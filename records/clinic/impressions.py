@@ -60,9 +60,7 @@ def record(
         row = ImpressionRow(
             lesion_id=lesion_id, **checked, at=database.now(), account_id=actor.account_id
         )
-        session.add(row)
-        session.flush()
-        receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
+        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
         audit.did(database, session, actor=actor, kind="impression recorded", object_id=row.id)
         return read_impression(row)
 

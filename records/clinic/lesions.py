@@ -90,9 +90,7 @@ def add(
             added_by=actor.account_id,
             edition=1,
         )
-        session.add(row)
-        session.flush()
-        receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
+        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
         audit.did(
             database,
             session,

@@ -63,10 +63,8 @@ def add(database: Database, *, actor: Actor, fields: PatientFields, save_key: st
             added_by=actor.account_id,
             edition=1,
         )
-        session.add(row)
-        session.flush()
+        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
         put_terms(session, row)
-        receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
         audit.did(database, session, actor=actor, kind="patient added", object_id=row.id)
         return _patient(row)
 

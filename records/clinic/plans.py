@@ -86,9 +86,7 @@ def make(
             at=database.now(),
             account_id=actor.account_id,
         )
-        session.add(row)
-        session.flush()
-        receipts.keep(database, session, actor=actor, key=save_key, content=content, made=row.id)
+        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
         audit.did(
             database,
             session,
