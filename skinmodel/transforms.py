@@ -12,8 +12,10 @@ malignant or not 0.926 and 0.906, log loss 0.460 and 0.516. Colour casts of 10 %
 0.699 to 0.724 and 0.677 to 0.721, log loss 0.458 to 0.477 and 0.509 to 0.520. Of 20 %, red up and
 blue down and the other way round: 0.682 and 0.635 against 0.703 and 0.690, log loss 0.562 and 0.526
 against 0.510 and 0.516. Gains of 15 % at random in each channel: 0.654 against 0.665, log loss
-0.541 against 0.519. So it pays only beyond the casts that are to be borne, and costs on all photos;
-a network trained on photos so prepared may do better, which was not tried.
+0.541 against 0.519. A head trained anew on features of photos so prepared, for four epochs, came to
+0.693, 0.906 and 0.499 untouched, 0.692 and 0.692 with casts of 20 %, 0.677 with gains at random. So
+it pays only beyond the casts that are to be borne, and costs on all photos; a whole network trained
+on photos so prepared may do better, which was not tried.
 """
 
 from collections.abc import Mapping
