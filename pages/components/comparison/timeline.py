@@ -187,6 +187,7 @@ def _course(found: Course, happened: list[Event], theme: str) -> None:
         cliponaxis=False,
     )
     chart.update_yaxes(tickformat=_format(name), nticks=5, zeroline=name != MILLIMETRES)
+    chart.update_yaxes(labelalias={"+0%": "0%", "+0.00": "0"})  # no change has no sign
     all_days = [point.shot.day for point in found.points if point.shot.day]
     bars = "Band" if many else "Bars"
     outline = f"Outline model {markdown(found.outline_version)}."
