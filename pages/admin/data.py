@@ -17,6 +17,7 @@ KINDS = {
     "zip": "ZIP",
 }
 OPEN = "open-data-set"
+ABSENT = "Its photos are not here, and backups keep none of a data set's. It cannot be used."
 
 
 def page() -> None:
@@ -38,18 +39,20 @@ def page() -> None:
 
 def row(data: DataSet) -> None:
     """One data set; opened, with its report."""
-    is_open = st.session_state.get(OPEN) == data.id
+    is_open, absent = st.session_state.get(OPEN) == data.id, data.absent
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(gap=None):
                 st.markdown(f"**{markdown(data.name)}**")
                 st.caption(describe(data))
+                if absent:
+                    st.caption(f":material/warning: {ABSENT} {again(data)}")
             st.button(
                 "Close" if is_open else "Report",
                 key=f"open-{data.id}",
                 on_click=lambda: st.session_state.update({OPEN: None if is_open else data.id}),
             )
-            if not data.fault and st.button("Train on it", key=f"train-{data.id}"):
+            if not (data.fault or absent) and st.button("Train on it", key=f"train-{data.id}"):
                 st.session_state[ended.AGAIN] = {"data": [data.id]}
                 st.switch_page("admin/training.py")
             if data.kind == "clinic" and st.button("Make anew", key=f"anew-{data.id}"):
@@ -62,6 +65,11 @@ def row(data: DataSet) -> None:
                 st.caption("There is no report of it.")
             else:
                 datareport.draw(data, report)
+
+
+def again(data: DataSet) -> str:
+    """How a data set's photos come back."""
+    return "Make it anew." if data.kind == "clinic" else "Delete it, and bring it in again."
 
 
 def describe(data: DataSet) -> str:

@@ -93,6 +93,19 @@ def test_a_folder_of_the_inbox_becomes_a_data_set_with_a_report(
     assert {"data set asked for", "data set brought back"} <= set(kinds())
 
 
+def test_a_data_set_without_its_photos_is_not_trained_on(data_dir: Path) -> None:
+    folder = serving.datasets() / "one"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "photos" / "a.jpg").write_bytes(b"a photo")
+    table = rows({"image": "1", "lesion": "one"})
+    write_data_set(folder, table, name="One", kind="folder", created_on=TODAY)
+    assert "Train on it" in [button.label for button in open_page().button]
+    (folder / "photos" / "a.jpg").unlink()
+    page = open_page()
+    assert "Its photos are not here" in shown(page) and "bring it in again" in shown(page)
+    assert "Train on it" not in [button.label for button in page.button]
+
+
 def test_data_that_a_waiting_run_needs_stays(data_dir: Path) -> None:
     folder = serving.datasets() / "one"
     folder.mkdir(parents=True)

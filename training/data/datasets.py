@@ -5,6 +5,7 @@ training.data.manifest, `path` relative to the folder or absolute), `fingerprint
 SHA-256. A folder whose name begins with a dot is none: it is still being made, or was deleted.
 """
 
+import csv
 import datetime
 import json
 import os
@@ -67,6 +68,15 @@ class DataSet:
         except (OSError, ValueError, KeyError, TypeError):
             fault = f"{ABOUT} in {folder.name} cannot be read."
             return cls(folder, folder.name, folder.name, "folder", datetime.date.min, fault=fault)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the photos are not there, as after a restore elsewhere; judged by the first."""
+        if self.fault:
+            return False
+        with (self.folder / MANIFEST).open(encoding="utf-8", newline="") as file:
+            first = next(csv.DictReader(file), None)
+        return first is not None and not (self.folder / first["path"]).exists()
 
     def table(self) -> pd.DataFrame:
         """The photos, one row each; paths absolute. InvalidData if they cannot be read."""
