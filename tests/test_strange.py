@@ -7,8 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import __main__ as benchmarks
-from benchmarks import robustness, strange
+from benchmarks import answers, robustness, strange
 from skinmodel.bundle import load_model
 from skinmodel.images import read_photo
 from skinmodel.unknown import THRESHOLD, fit_unknown
@@ -112,14 +111,14 @@ def test_what_cannot_be_measured_is_said(
         strange.measure(data)
 
     use(monkeypatch, models / "in use", tmp_path)
-    assert list(benchmarks.strange()) == [] and "no isic2019" in capsys.readouterr().err
+    assert list(answers.strange()) == [] and "no isic2019" in capsys.readouterr().err
     (tmp_path / "isic2019").symlink_to(data / "isic2019")
     (tmp_path / "not_skin").mkdir()
     with pytest.raises(SystemExit, match="There are no photos in"):
-        list(benchmarks.strange())
+        list(answers.strange())
     (tmp_path / "not_skin" / "half.jpg").write_bytes(b"\xff\xd8 and no more")
     with pytest.raises(SystemExit, match=r"half\.jpg: "):
-        list(benchmarks.strange())
+        list(answers.strange())
 
 
 def test_the_report_says_what_was_found(monkeypatch: pytest.MonkeyPatch, data: Path) -> None:
@@ -128,6 +127,6 @@ def test_the_report_says_what_was_found(monkeypatch: pytest.MonkeyPatch, data: P
     kinds = {"cats": told | {"auroc": 0.99}, "dogs": told | {"auroc": 0.97}}
     result = {"lesions": 200, "lesions_refused": 3, "kinds": kinds}
     monkeypatch.setattr(strange, "measure", lambda folder: result)
-    cats, dogs = benchmarks.strange()
+    cats, dogs = answers.strange()
     assert cats.met and not dogs.met
     assert cats.figures == "7 of 8 pictures refused; 3 of 200 photos of lesions"
