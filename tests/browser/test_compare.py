@@ -54,6 +54,7 @@ def drawn(server: Server, clinic_id: str, visits: int = 3, *, size: tuple[int, i
             actor=ANNA,
             lesion_id=lesion.id,
             new=[NewVisit(VisitFields(day), (photo,))],
+            although_known=True,  # other stories on this server may draw the same
             save_key=f"visit-{clinic_id}-{place}",
         )
     database.close()
