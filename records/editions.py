@@ -13,6 +13,7 @@ from records.tables import (
     LesionRow,
     OutlineRow,
     PatientRow,
+    PlanRow,
     ScaleRow,
     VisitRow,
 )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Corrected = TypeVar("Corrected", ConfirmationRow, OutlineRow, ScaleRow)
+Replaced = TypeVar("Replaced", ConfirmationRow, OutlineRow, PlanRow, ScaleRow)
 
 
 def expect(row: PatientRow | LesionRow | VisitRow, edition: int) -> None:
@@ -56,9 +58,7 @@ def supersede(
     return before
 
 
-def every(
-    session: Session, rows: type[Corrected], which: ColumnElement[bool]
-) -> Sequence[Corrected]:
+def every(session: Session, rows: type[Replaced], which: ColumnElement[bool]) -> Sequence[Replaced]:
     """All editions of some, the replaced ones too, oldest first."""
     return session.scalars(select(rows).where(which).order_by(rows.at, rows.current, rows.id)).all()
 

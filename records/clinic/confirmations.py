@@ -103,11 +103,7 @@ def confirm(
 
 def of_lesion(session: Session, lesion_id: str) -> list[Confirmation]:
     """All confirmed diagnoses of a lesion, the corrected ones too, oldest first."""
-    rows = session.scalars(
-        select(ConfirmationRow)
-        .where(ConfirmationRow.lesion_id == lesion_id)
-        .order_by(ConfirmationRow.at, ConfirmationRow.current, ConfirmationRow.id)
-    )
+    rows = editions.every(session, ConfirmationRow, ConfirmationRow.lesion_id == lesion_id)
     return [_value(row) for row in rows]
 
 

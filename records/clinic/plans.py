@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
-from records import audit, lookup, receipts
+from records import audit, editions, lookup, receipts
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import InvalidRecord
@@ -170,11 +170,7 @@ def reminders(database: Database, *, actor: Actor) -> Reminders:
 
 def of_lesion(session: Session, lesion_id: str) -> list[Plan]:
     """All plans of a lesion, oldest first."""
-    rows = session.scalars(
-        select(PlanRow)
-        .where(PlanRow.lesion_id == lesion_id)
-        .order_by(PlanRow.at, PlanRow.current, PlanRow.id)
-    )
+    rows = editions.every(session, PlanRow, PlanRow.lesion_id == lesion_id)
     return [_value(row) for row in rows]
 
 

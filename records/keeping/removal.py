@@ -3,11 +3,11 @@
 import datetime
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy import delete as remove
 from sqlalchemy.orm import Session
 
-from records import audit
+from records import audit, editions
 from records.clinic import outlines, scales
 from records.clinic.deletion import TABLES, UNDO
 from records.database import Database
@@ -73,12 +73,8 @@ def purge(session: Session, kind: str, object_id: str) -> None:
     elif kind == "lesion":
         session.execute(remove(AssessmentRow).where(AssessmentRow.lesion_id == object_id))
         _purge_drawn(session, PhotoRow.lesion_id == object_id)
-        session.execute(
-            update(ConfirmationRow)
-            .where(ConfirmationRow.lesion_id == object_id)
-            .values(replaces_id=None)
-        )
-        for part in (ConfirmationRow, PlanRow, ImpressionRow, PhotoRow, VisitRow):
+        editions.purge(session, ConfirmationRow, ConfirmationRow.lesion_id == object_id)
+        for part in (PlanRow, ImpressionRow, PhotoRow, VisitRow):
             session.execute(remove(part).where(part.lesion_id == object_id))
     elif kind == "visit":
         _purge_drawn(session, PhotoRow.visit_id == object_id)
