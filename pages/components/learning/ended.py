@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.components.frame import guard, serving
 from pages.components.frame.words import markdown
-from pages.components.learning import livecurves, runs
+from pages.components.learning import livecurves, running, runs
 from pages.components.learning.running import act
 from pages.components.model import comparing, studies
 from records.access.actors import ADMIN
@@ -62,12 +62,7 @@ def buttons(job: Job) -> None:
             help="Begins again." if job.kind == COMPARE else "Goes on where it stopped.",
             type="primary" if job.state == jobs.INTERRUPTED else "secondary",
         ):
-
-            def again() -> None:
-                jobs.resume(serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id)
-                runs.wake(job.id)
-
-            act(again)
+            running.resume(job)
         if job.kind != COMPARE and st.button("Run again with changes", key=f"again-{job.id}"):
             begin_with(dict(job.request))
         best = read(job, "best.json") if job.kind == "tune" else None

@@ -97,9 +97,24 @@ def stop(job: Job) -> None:
     if job.wanted:
         st.button("Stopping", disabled=True, key=f"stop-{job.id}")
     elif st.button("Cancel", key=f"stop-{job.id}", help=kept(job)):
-        act(lambda: jobs.cancel(
-            serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id
-        ))  # fmt: skip
+        cancel(job)
+
+
+def cancel(job: Job) -> None:
+    """Stops a run, and draws the page anew."""
+    act(lambda: jobs.cancel(
+        serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id
+    ))  # fmt: skip
+
+
+def resume(job: Job) -> None:
+    """Lets a run that was stopped go on, and draws the page anew."""
+
+    def again() -> None:
+        jobs.resume(serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id)
+        runs.wake(job.id)
+
+    act(again)
 
 
 def kept(job: Job) -> str:

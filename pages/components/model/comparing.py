@@ -13,7 +13,7 @@ import streamlit as st
 from pages.components.frame import guard, saves, serving
 from pages.components.frame.words import count, markdown
 from pages.components.learning import running, runs
-from pages.components.learning.running import OFTEN, act
+from pages.components.learning.running import OFTEN
 from records.access import accounts
 from records.access.actors import ADMIN
 from records.models import jobs
@@ -62,17 +62,10 @@ def latest(found: Sequence[Job], version: str, other: str) -> Job | None:
 
 def interrupted(job: Job) -> None:
     """What can be done with a comparison that was interrupted."""
-
-    def again() -> None:
-        jobs.resume(serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id)
-        runs.wake(job.id)
-
     if st.button("Begin again", type="primary", key=f"resume-{job.id}"):
-        act(again)
+        running.resume(job)
     if st.button("Leave it", key=f"stop-{job.id}"):
-        act(lambda: jobs.cancel(
-            serving.database(), actor=guard.require(ADMIN).actor, job_id=job.id
-        ))  # fmt: skip
+        running.cancel(job)
 
 
 @st.fragment(run_every=OFTEN)
