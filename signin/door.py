@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from urllib.parse import parse_qsl
 
 import anyio
 from anyio import to_thread
@@ -17,16 +16,15 @@ from records.database import Database
 from records.errors import InvalidRecord, RecordError
 from signin import cookies, screens
 from signin.delays import Delays
+from signin.form import Form, NotTaken, read_form
 from signin.oidc import Provider, Refused
 from signin.onward import onward
 from signin.screens import AGAIN, NAME, NEW_NAME, PASSWORD, Field
 
-LONGEST_FORM = 16_384  # bytes
 AT_ONCE = 4  # password checks at the same time, each of which takes 46 MiB
 OTHER_SITE = "This form was open for too long, or came from another page. Try again."
 UNEQUAL = "The two passwords differ."
 
-Form = Mapping[str, str]
 Work = Callable[[Request, Form], Response]
 
 
@@ -37,7 +35,8 @@ class Door:
     `behind_proxy` says whether a reverse proxy was declared, whose word for a visitor's address
     counts.
 
-    A clinic shares one address, so that an address may fail more often than a name.
+    A clinic shares one address, so that an address may fail more often than a name. `patience` is
+    in seconds, for a whole form to arrive.
     """
 
     database: Callable[[], Database]
@@ -47,6 +46,7 @@ class Door:
     behind_proxy: Callable[[], bool] = lambda: False
     names: Delays = field(default_factory=lambda: Delays(free=5, longest=300.0))
     addresses: Delays = field(default_factory=lambda: Delays(free=20, longest=300.0))
+    patience: float = 5.0
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
 
@@ -235,10 +235,10 @@ def _page(
         form = dict(request.query_params)
         work = partial(show, door, request)
         if request.method == "POST":
-            read = await _read(request)
-            if read is None:
-                return _sorry(request, "This form is too long.", status=413)
-            form = read
+            try:
+                form = await read_form(request, patience=door.patience)
+            except NotTaken as error:
+                return _sorry(request, str(error), status=error.status)
             if not cookies.form_is_ours(request.scope, form.pop("form", "")):
                 return _sorry(request, OTHER_SITE, status=403)
             work = partial(take, door, request)
@@ -250,15 +250,6 @@ def _page(
             return _sorry(request, str(error), status=503)
 
     return Route(path, endpoint, methods=["GET", "POST"])
-
-
-async def _read(request: Request) -> dict[str, str] | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_FORM:
-            return None
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def _sign_in_page(

@@ -56,7 +56,7 @@ class Gate:
             return
         del MutableHeaders(scope=scope)[sessions.HEADER]
         if is_open(scope["path"]):
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _ending(scope, send))
             return
         try:
             session = await self._find(cookies.token(scope))
@@ -64,7 +64,7 @@ class Gate:
             await _say(str(error), 503, scope, receive, send)
             return
         if session is None:
-            await _send_to_sign_in(scope, receive, send)
+            await _send_to_sign_in(scope, receive, _ending(scope, send))
             return
         MutableHeaders(scope=scope)[sessions.HEADER] = session
         if scope["type"] == "websocket" and is_foreign(Headers(scope=scope)):
@@ -123,6 +123,24 @@ def is_foreign(headers: Headers) -> bool:
     """
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
+
+
+def _ending(scope: Scope, send: Send) -> Send:
+    """Ends the connection with the answer where a body was announced.
+
+    The server would else take in, without an end, whatever comes of a body that nobody reads.
+    """
+    if scope["type"] != "http" or not {"content-length", "transfer-encoding"} & {
+        *Headers(scope=scope)
+    }:
+        return send
+
+    async def send_and_end(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await send(message)
+
+    return send_and_end
 
 
 async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:
