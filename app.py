@@ -31,7 +31,7 @@ from streamlit.runtime import Runtime
 import settings
 from pages import components
 from pages.components.frame import restarting, serving
-from pages.components.frame.leaving import Leaving
+from pages.components.frame.asking import Asking
 from records.access import links
 from records.errors import RecordError
 from records.keeping import staging, upkeep
@@ -262,7 +262,7 @@ app = st.App(
             public_url=lambda: settings.load().public_url,
         ),
         Middleware(Gate, database=serving.database, quota=quota, automatic=automatic),
-        Middleware(Leaving),
+        Middleware(Asking),
     ],
     on_script_error=show_failure,
 )

@@ -62,7 +62,7 @@ def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:
 def settled(page: AppTest) -> AppTest:
     """The page once nothing is worked on; asks again as the browser does."""
     for _ in range(300):
-        if not drawn(page, "aside"):
+        if not page.get("progress"):
             return page
         time.sleep(0.1)
         page.run()

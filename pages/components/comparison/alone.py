@@ -66,7 +66,7 @@ def show(model: OutlineModel, shot: Shot) -> None:
             alt = f"Photo of {shot.label}{', with its outline' if drawn else ''}"
             st.image(found.outlined if drawn else found.photo, width="stretch", alt=alt)
         elif found is None:
-            aside.watch(task, key="alone")
+            aside.watch(task)
     if isinstance(found, Seen):
         with st.container(horizontal=True, gap="small"):
             outlining.offer(shot)

@@ -41,6 +41,7 @@ def _component() -> Callable[..., Any]:
 
 
 @st.fragment
+@aside.part
 def show(page: LesionPage) -> None:
     """The chosen pair, or the only visit; a fragment, so that choosing reruns nothing else."""
     visits = pairs.usable(page)
@@ -78,11 +79,11 @@ def show(page: LesionPage) -> None:
             width="stretch",
         )
         if found is None:
-            aside.watch(kept[key], key="compare")
+            aside.watch(kept[key])
         else:
             corrections(pair.before, pair.after)
             if closer and closer.answer is None:
-                aside.watch(closer, key="compare-closer", quiet=True)
+                aside.watch(closer, quiet=True)
 
 
 def corrections(*shots: Shot) -> None:

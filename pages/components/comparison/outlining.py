@@ -61,13 +61,14 @@ def begin() -> None:
 
 
 @st.dialog("Correct the outline", width="large")
+@aside.part
 def correct(shot: Shot) -> None:
     """The photo with its outline to move; saving measures it anew. Call `begin` before."""
     actor, photo = guard.require(CLINICIAN).actor, shot.photo
     every = outlines.of_photo(serving.database(), actor=actor, photo_id=photo.id)
     sheet = _sheet(shot, every)
     if isinstance(sheet, Task):
-        aside.watch(sheet, key="outlining")
+        aside.watch(sheet)
         return
     if isinstance(sheet, str):
         st.warning(markdown(sheet))

@@ -73,6 +73,7 @@ def begin() -> None:
 
 
 @st.dialog("Mark the scale", width="large")
+@aside.part
 def mark(shot: Shot) -> None:
     """The photo with a distance to mark; saving measures it anew. Call `begin` before."""
     actor = guard.require(CLINICIAN).actor
@@ -80,7 +81,7 @@ def mark(shot: Shot) -> None:
     every = scales.of_photo(serving.database(), actor=actor, photo_id=photo.id)
     sheet = _sheet(shot, every)
     if isinstance(sheet, Task):
-        aside.watch(sheet, key="scaling")
+        aside.watch(sheet)
         return
     if isinstance(sheet, str):
         st.warning(markdown(sheet))

@@ -33,6 +33,7 @@ SHOWN[MILLIMETRES] = changelist.MILLIMETRES["longest"]
 
 
 @st.fragment
+@aside.part
 def show(page: LesionPage) -> None:
     """Both charts, for a lesion with photos of at least two days."""
     shots = [
@@ -129,7 +130,7 @@ def _measures(page: LesionPage, shots: list[Shot], happened: list[Event], theme:
     if found := answer or task.so_far:
         _course(found, happened, theme)
     if answer is None:
-        aside.watch(task, key="course")
+        aside.watch(task)
 
 
 def _work(model: OutlineModel, shots: list[Shot], so_far: Course | None) -> Task[Course]:

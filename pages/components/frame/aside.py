@@ -1,25 +1,29 @@
 """Work done in another thread, with a time limit, while the page is there to be used.
 
 The page's own script never waits for it: a rerun in its place would close whatever dialog was
-opened meanwhile. The browser asks again instead, until the work is done.
+opened meanwhile. The part of the page that shows it is run again instead, until the work is done.
 """
 
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
-from pages.components.frame import browser, serving
+from pages.components.frame import serving
 from records.errors import RecordError
 from skinmodel.deadline import Overdue, Progress
 from skinmodel.images import InvalidImage
 
 T = TypeVar("T")
-AGAIN = 400  # milliseconds until the browser asks again
+P = ParamSpec("P")
+AGAIN = 0.4  # seconds until the browser asks again
 
 log = logging.getLogger("dermtrace")
 
@@ -70,17 +74,36 @@ class Task(Generic[T]):
             self.answer = f"Something failed on our side. Nothing was lost. Reference {reference}"
 
 
-@st.cache_resource(show_spinner=False)
-def _asker() -> Callable[..., Any]:
-    return browser.component(__file__)
+def part(draw: Callable[P, None]) -> Callable[P, None]:
+    """A fragment, or a dialog around it, that is run again for as long as it calls `watch`.
+
+    The browser's own timer asks, as for `run_every`, which can neither begin nor end within a
+    fragment. A component must not ask in its place: what somebody clicks at the same moment would
+    be sent under its fragment's name, and so reach nobody (streamlit 1.67, `scheduleFlush`).
+    """
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        message, this = ForwardMsg(), ThreadState.get().fragment_id
+        if this:
+            message.stop_auto_rerun.fragment_ids.append(this)
+            _tell(message)
+        draw(*args, **kwargs)
+
+    return drawn
 
 
-def watch(task: Task[Any], *, key: str, quiet: bool = False) -> None:
-    """Says how far it is unless `quiet`, and reruns the fragment around it until it is done."""
+def watch(task: Task[Any], *, quiet: bool = False) -> None:
+    """Says how far it is unless `quiet`, and has the `part` around it run again."""
     if not quiet:
         st.progress(*task.reported)
-    _asker()(
-        key=f"aside-{key}",
-        data={"at": time.monotonic(), "after": AGAIN},
-        on_again_change=lambda: None,
-    )
+    message = ForwardMsg()
+    message.auto_rerun.interval = AGAIN
+    message.auto_rerun.fragment_id = ThreadState.get().fragment_id or ""
+    _tell(message)
+
+
+def _tell(message: ForwardMsg) -> None:
+    context = get_script_run_ctx()
+    if context:
+        context.enqueue(message)

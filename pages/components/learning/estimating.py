@@ -96,6 +96,7 @@ def begin(request: Request) -> None:
 
 
 @st.fragment
+@aside.part
 def show(request: Request) -> None:
     """The estimate of this very request, or how far it is, once it was asked for."""
     key = _key(request)
@@ -106,7 +107,7 @@ def show(request: Request) -> None:
     if found is None:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container():
-                aside.watch(trial.task, key=f"estimate-{key[:8]}")
+                aside.watch(trial.task)
             st.button("Stop the estimate", key="estimate-stop", on_click=trial.give_up)
     elif isinstance(found, str):
         st.warning(markdown(found))
