@@ -135,7 +135,7 @@ def _restore(options: argparse.Namespace, given: settings.Settings) -> int:
         folder=given.data_dir,
     )
     print(done.sentence)
-    return 1 if done.missing else 0
+    return 1 if done.missing or done.pending else 0
 
 
 def _verify(options: argparse.Namespace, given: settings.Settings) -> int:

@@ -7,8 +7,9 @@ records comes back with them, into the data folder.
 
 import datetime
 import hashlib
+import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select
@@ -32,7 +33,15 @@ NOTHING_BESIDE = (
 NOT_CLEANED = (
     "Files that name a patient who was erased could not be cleaned, so nothing was restored."
 )
+# What a restore says of the rest when the records are back, and what the next start makes of it.
+PENDING = (
+    "Models, the case mix and training runs could not all be brought to their place: the disk is"
+    " full, or the folder cannot be written. Mend that, then start DermTrace again: it goes on."
+)
+SETTLED = "Models, the case mix and training runs are in their place now."
 NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. Try again."
+
+log = logging.getLogger("dermtrace")
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,8 @@ class Restored:
 
     `put_aside` names the file, or the server's schema, that keeps what was there, and `kept_in` the
     folder with what was there beside the records. `beside` says what of the kind came back, and is
-    None where the backup has none because it is of an earlier version.
+    None where the backup has none because it is of an earlier version; `pending` says that it waits
+    on one side for the next start, which brings it to its place.
     """
 
     made_at: datetime.datetime
@@ -52,13 +62,16 @@ class Restored:
     put_aside: str
     beside: str | None = ""
     kept_in: str = ""
+    pending: bool = False
 
     @property
     def sentence(self) -> str:
         """All of it, in words."""
         patients, files = count(self.patients, "patient"), count(self.files, "file")
         text = f"{patients} and {files} were restored."
-        if self.beside:
+        if self.pending:
+            text += f" {PENDING}"
+        elif self.beside:
             text += f" Restored as well: {self.beside}."
         if self.beside is None:
             text += f" {NOTHING_BESIDE}"
@@ -68,9 +81,12 @@ class Restored:
             text += f" {self.missing} files are not whole in the backup; verify names them."
         if self.put_aside:
             text += f" The database that was there is kept as {self.put_aside}."
-        if self.kept_in:
-            text += f" Models and the case mix that were there are kept in {self.kept_in}."
-        return text
+        return text + kept(self.kept_in)
+
+
+def kept(folder: str) -> str:
+    """Where the clinic's own models lie that were there before, in words; "" if there were none."""
+    return f" Models and the case mix that were there are kept in {folder}." if folder else ""
 
 
 def snapshots(source: str, *, actor: Actor, passphrase: str = "") -> list[str]:
@@ -93,9 +109,10 @@ def restore(
 ) -> Restored:
     """Restores the backup `name`, or the newest, into the database at `url` and the store.
 
-    Nobody should use the database meanwhile: what they enter is put aside with it. If anything goes
-    wrong, the database is as it was before. The log names the `request` that it answers. `folder`
-    is the data folder, for what the backup has beside the records.
+    Nobody should use the database meanwhile: what they enter is put aside with it. If anything
+    fails before the database is swapped, all is as it was; what fails after that, the result says.
+    The log names the `request` that it answers. `folder` is the data folder, for what the backup
+    has beside the records.
     """
     actor.require(ADMIN)
     request = request or uuid.uuid4().hex
@@ -145,14 +162,21 @@ def restore(
         aside = "" if in_place else swap.put_in_place(url)
         there = True
     finally:
-        if not in_place:
-            swap.discard(url)
-        if folder and not there:
-            arrival.discard(folder)
+        if not there:
+            if not in_place:
+                swap.discard(url)
+            if folder:
+                arrival.discard(folder)
     beside = None if pieces is None else workshop.described(pieces)
-    kept_in = arrival.settle(folder) if folder and pieces is not None else ""
     missing += missing_beside
-    return Restored(made_at, patients, restored, missing, again, aside, beside, kept_in)
+    done = Restored(made_at, patients, restored, missing, again, aside, beside)
+    if folder is None or pieces is None:
+        return done
+    try:
+        return replace(done, kept_in=arrival.settle(folder))
+    except OSError:
+        log.exception("The records are restored; what belongs beside them waits for the next start")
+        return replace(done, pending=True)
 
 
 def fill(database: Database, data: bytes, revision: str) -> None:

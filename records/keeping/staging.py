@@ -31,6 +31,7 @@ MOST_TRIES = 3  # starts that a restore may cut off before it is given up
 NO_ADMIN = (
     "Nobody in this backup could sign in as administrator, so it cannot be restored from here."
 )
+RESTORED = "The backup was restored."
 CUT_OFF = "The restore was cut off three times and given up. The records are as they were."
 
 log = logging.getLogger("dermtrace")
@@ -71,6 +72,18 @@ def read(folder: Path) -> Staged | None:
         return None
 
 
+def look(database: Database, folder: Path, *, actor: Actor) -> Staged | None:
+    """The same for who can look into the records: they know of a restore that is done.
+
+    On a full disk it may not have been written down; the next start does that.
+    """
+    actor.require(ADMIN)
+    staged = read(folder)
+    if staged and staged.waits and _is_done(database, staged.id):
+        return replace(staged, state=DONE, ended_at=database.now(), sentence=RESTORED)
+    return staged
+
+
 def ask(
     database: Database, folder: Path, *, actor: Actor, source: str, passphrase: str, name: str
 ) -> Staged:
@@ -87,7 +100,7 @@ def ask(
 def withdraw(database: Database, folder: Path, *, actor: Actor) -> None:
     """Takes it back, if it still waits."""
     actor.require(ADMIN)
-    staged = read(folder)
+    staged = look(database, folder, actor=actor)
     if staged and staged.waits:
         (folder / FILE).unlink(missing_ok=True)
         _note(database, actor, "restore withdrawn", staged)
@@ -112,13 +125,18 @@ def carry_out(
         return None
     with closing(sqlite3.connect(folder / LOCK, timeout=600, isolation_level=None)) as alone:
         alone.execute("BEGIN EXCLUSIVE")  # one program of several that start at once
-        _finish(url, folder, source)
+        settled = _finish(url, folder, source)
         staged = read(folder)
-        if staged is None or not staged.waits:
+        if staged is None or not (staged.waits or restore.PENDING in staged.sentence):
             return None
+        if not staged.waits:
+            ended = replace(staged, sentence=staged.sentence.replace(restore.PENDING, settled))
+            return _noted(folder, ended) if settled else None
         actor = Actor(staged.account_id, frozenset({ADMIN}))
         try:
             sentence = _restore(url, folder, staged, actor, store(), source, passphrase, progress)
+            if sentence == RESTORED and settled:
+                sentence += f" {settled}"
             ended = replace(staged, state=DONE, sentence=sentence)
         except RecordError as error:
             ended = replace(staged, state=FAILED, sentence=f"Nothing was restored. {error}")
@@ -126,27 +144,31 @@ def carry_out(
             log.exception("A restore failed")
             sentence = "Nothing was restored: something failed on our side. The log says more."
             ended = replace(staged, state=FAILED, sentence=sentence)
-        ended = replace(ended, ended_at=utc_now())
-        _write(folder, ended)
-        return ended
+        return _noted(folder, replace(ended, ended_at=utc_now()))
 
 
-def _finish(url: str, folder: Path, source: str) -> None:
-    """Brings what is beside the records to its place, where a restore was cut off before that."""
+def _finish(url: str, folder: Path, source: str) -> str:
+    """Brings what is beside the records to its place, where a restore was cut off before that.
+
+    What it did in words, "" if nothing.
+    """
     if not (request := arrival.waiting(folder)):
-        return
+        return ""
     try:
         database = open_database(url, before_migration=keep_in(source))
     except RecordError:  # the start itself says why
-        return
+        return ""
     try:
-        done = audit.entries(
-            database, actor=CONSOLE, kind=audit.RESTORED, object_id=request, limit=1
-        )
+        done = _is_done(database, request)
     finally:
         database.close()
-    if done:
-        arrival.settle(folder)
+    if not done:
+        return ""
+    try:
+        return f"{restore.SETTLED}{restore.kept(arrival.settle(folder))}"
+    except OSError:
+        log.exception("What a restore brought still waits for its place")
+        return restore.PENDING
 
 
 def _restore(
@@ -161,11 +183,8 @@ def _restore(
 ) -> str:
     database = open_database(url, before_migration=keep_in(source))
     try:
-        done = audit.entries(
-            database, actor=actor, kind=audit.RESTORED, object_id=staged.id, limit=1
-        )
-        if done:  # cut off after the last step but before it was written down
-            return "The backup was restored."
+        if _is_done(database, staged.id):  # cut off, or the disk full, before it was written down
+            return RESTORED
         if staged.tries >= MOST_TRIES:
             _note(database, actor, "restore given up", staged)
             raise RecordError(CUT_OFF)
@@ -195,6 +214,21 @@ def _restore(
     )
     before = f" The state before is backed up as well: {made.sentence}"
     return restored.sentence + before
+
+
+def _is_done(database: Database, request: str) -> bool:
+    """Whether the records are those that a request brought back; they alone tell for certain."""
+    kind = audit.RESTORED
+    return bool(audit.entries(database, actor=CONSOLE, kind=kind, object_id=request, limit=1))
+
+
+def _noted(folder: Path, ended: Staged) -> Staged:
+    """Writes down what became of a restore; where there is no room for it, the log has it alone."""
+    try:
+        _write(folder, ended)
+    except RecordError:
+        log.exception("What became of a restore could not be written down")
+    return ended
 
 
 def _note(database: Database, actor: Actor, kind: str, staged: Staged) -> None:

@@ -4,6 +4,7 @@ On SQLite it is made in a file beside the other, on PostgreSQL in a schema besid
 the stroke everything is as it was; after it, what was there lies aside under a name with the time.
 """
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ FRESH = "restoring"
 ASIDE = "replaced"
 JOURNALS = ("-journal", "-wal", "-shm")
 IN_USE = "Another program is using the database, so nothing was restored. Stop it first."
+
+log = logging.getLogger("dermtrace")
 
 
 def beside(url: str) -> str:
@@ -56,7 +59,7 @@ def discard(url: str) -> None:
 def put_in_place(url: str) -> str:
     """Swaps the database beside in; the name of what was there, "" if there was nothing.
 
-    RecordError if another program keeps using it.
+    RecordError if another program keeps using it. Nothing fails once the stroke is done.
     """
     path = file_of(url)
     name = f"{ASIDE}_{utc_now():%Y%m%dt%H%M%S%f}"
@@ -70,9 +73,12 @@ def put_in_place(url: str) -> str:
             os.replace(_fresh(path), path)
     else:
         os.replace(_fresh(path), path)
-    mark(path)
-    discard(url)
-    sync_folder(path.parent)
+    try:
+        mark(path)
+        discard(url)
+        sync_folder(path.parent)
+    except OSError:  # the stroke is done all the same, and the next start does the rest
+        log.exception("After a restore the folder could not be tidied")
     return aside.name if aside.exists() else ""
 
 

@@ -37,9 +37,7 @@ def test_the_last_result_of_each_confirmed_lesion_counts(clinic: Clinic) -> None
     for lesion in (first, second, other):
         confirm(clinic, lesion.id, "MEL")
     found = inuse.agreement(clinic.database, actor=OVERSEER, model_sha256=MODEL, since=start)
-    assert found == [
-        Agreement("MEL", lesions=2, ranked_first=1, with_line=2, above_line=1)
-    ]
+    assert found == [Agreement("MEL", lesions=2, ranked_first=1, with_line=2, above_line=1)]
     later = clinic.clock() + datetime.timedelta(days=1)
     assert not inuse.agreement(clinic.database, actor=OVERSEER, model_sha256=MODEL, since=later)
     with pytest.raises(NotAllowed):

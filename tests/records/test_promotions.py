@@ -89,9 +89,7 @@ def test_a_request_can_be_declined_and_asked_again(database: Database) -> None:
         promotions.decline(database, actor=ANNA, promotion_id=request.id)
     with pytest.raises(NotFound):
         promotions.decline(database, actor=ANNA, promotion_id="0" * 32)
-    again = promotions.ask(
-        database, actor=BERT, before=OLD, after=NEW, reason="Still.", verdict=""
-    )
+    again = promotions.ask(database, actor=BERT, before=OLD, after=NEW, reason="Still.", verdict="")
     assert again.id != request.id
     states = {one.id: one.state for one in promotions.history(database, actor=ANNA)}
     assert states == {request.id: DECLINED, again.id: OPEN}

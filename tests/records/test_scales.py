@@ -108,9 +108,7 @@ def test_it_follows_its_photo_to_another_lesion_and_into_deletion(clinic: Clinic
 
 
 def test_a_field_of_view_is_offered_for_the_same_device_and_magnification(clinic: Clinic) -> None:
-    how = VisitFields(
-        magnification=10, device="DermLite DL4", field_mm=20.3, field_within_mm=0.5
-    )
+    how = VisitFields(magnification=10, device="DermLite DL4", field_mm=20.3, field_within_mm=0.5)
     lesion = clinic.lesion(clinic.patient())
     series.save(
         clinic.database,

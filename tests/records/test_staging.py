@@ -1,5 +1,6 @@
 """A restore asked for in the browser: carried out whole at the next start, or not at all."""
 
+import errno
 import json
 import os
 import shutil
@@ -176,6 +177,86 @@ def test_what_cannot_be_restored_leaves_the_records_as_they_are(
         assert "The database file is missing" in done.sentence
 
 
+@pytest.fixture
+def begun(tmp_path: Path, empty_file: Path) -> Path:
+    """A data folder with a restore that waits, which tests copy."""
+    folder = tmp_path / "begun"
+    folder.mkdir()
+    (folder / "records.sqlite").write_bytes(empty_file.read_bytes())
+    clinic = reopened(folder)
+    asked(clinic, folder)
+    clinic.database.close()
+    return folder
+
+
+def reopened(folder: Path) -> Clinic:
+    url = f"sqlite:///{folder / 'records.sqlite'}"
+    return Clinic(open_database(url), open_store(str(folder / "photos")), Clock())
+
+
+class FullDisk:
+    """Is full from the n-th write after the records were swapped: for `most` writes, then freed."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, database: Path, *, after: int, most: int) -> None:
+        self.database = database
+        self.full = range(after, after + most)
+        self.writes = -1  # the swap itself is not one of them
+        for name in ("replace", "mkdir", "fsync"):
+            patch.setattr(os, name, self.around(getattr(os, name)))
+
+    def around(self, write: Callable[..., object]) -> Callable[..., object]:
+        def run(*given: object, **named: object) -> object:
+            if self.writes >= 0 or (len(given) > 1 and given[1] == self.database):
+                self.writes += 1
+            if self.writes - 1 in self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(*given, **named)
+
+        return run
+
+
+def test_a_disk_that_is_full_after_the_swap_hides_nothing_and_the_next_start_goes_on(
+    tmp_path: Path, begun: Path, times: Callable[[int, int], int]
+) -> None:
+    told = set()
+
+    def attempt(after: int, most: int) -> int:
+        """Fills the disk, looks at what is said and what is there; how many writes there were."""
+        folder = shutil.copytree(begun, tmp_path / f"{after}-{most}")
+        url, store = f"sqlite:///{folder / 'records.sqlite'}", open_store(str(folder / "photos"))
+        with pytest.MonkeyPatch.context() as patch:
+            disk = FullDisk(patch, folder / "records.sqlite", after=after, most=most)
+            done = carry_out(url, folder, store)
+        assert done and done.state == staging.DONE
+        assert done.sentence.startswith("1 patient and 1 file were restored.")
+        pending = arrival.waiting(folder) != ""
+        assert pending == (restore.PENDING in done.sentence)
+        assert pending or beside(folder) == {"then"}
+        told.add((pending, staging.read(folder) == done))
+        clinic = reopened(folder)
+        assert patients(clinic) == ["4711"]
+        seen = staging.look(clinic.database, folder, actor=OFFICE)
+        assert seen and seen.state == staging.DONE and "restored." in seen.sentence
+        carry_out(url, folder, store)  # the next start
+        staged = staging.read(folder)
+        assert staged and staged.state == staging.DONE and restore.PENDING not in staged.sentence
+        assert (restore.SETTLED in staged.sentence) == pending
+        assert beside(folder) == {"then"} and not (folder / arrival.STAGED).exists()
+        (aside,) = folder.glob(f"{arrival.ASIDE}*")
+        assert beside(aside) == {"since"}
+        assert len(audit.entries(clinic.database, actor=OFFICE, kind=audit.RESTORED)) == 1
+        clinic.database.close()
+        return disk.writes
+
+    writes = attempt(10**6, 0)
+    assert writes > 15
+    for number in range(count := times(3, writes)):
+        attempt(number * writes // count, 1)
+        attempt(number * writes // count, 10**6)
+    attempt(writes - 2, 1)  # no room to write down what came of it
+    assert told == {(True, False), (True, True), (False, False), (False, True)}
+
+
 def test_a_request_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / staging.FILE).write_text('{"id": ', encoding="utf-8")
     assert staging.read(tmp_path) is None
@@ -185,16 +266,8 @@ def test_a_request_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_kill_at_any_step_leaves_one_state_or_the_other_and_the_next_start_goes_on(
-    tmp_path: Path, empty_file: Path, times: Callable[[int, int], int]
+    tmp_path: Path, begun: Path, times: Callable[[int, int], int]
 ) -> None:
-    begun = tmp_path / "begun"
-    begun.mkdir()
-    (begun / "records.sqlite").write_bytes(empty_file.read_bytes())
-    url = f"sqlite:///{begun / 'records.sqlite'}"
-    clinic = Clinic(open_database(url), open_store(str(begun / "photos")), Clock())
-    asked(clinic, begun)
-    clinic.database.close()
-
     def attempt(folder: Path, last: int) -> int:
         """Kills at a step and looks at what is left; the number of steps if there are fewer."""
         shutil.copytree(begun, folder)
@@ -206,7 +279,7 @@ def test_a_kill_at_any_step_leaves_one_state_or_the_other_and_the_next_start_goe
         )
         assert done.returncode in {0, -9}, done.stderr
         url = f"sqlite:///{folder / 'records.sqlite'}"
-        clinic = Clinic(open_database(url), open_store(str(folder / "photos")), Clock())
+        clinic = reopened(folder)
         assert patients(clinic) in (["4711"], ["4711", "4712"])
         assert chain.verify(clinic.database, actor=OFFICE).sound
         carry_out(url, folder, clinic.store)

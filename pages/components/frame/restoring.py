@@ -30,7 +30,7 @@ def show(actor: Actor) -> None:
     """What became of the last restore, or the choice of a backup to bring back."""
     st.header("Restore", anchor=False)
     folder, found = serving.limits().data_dir, serving.limits()
-    staged = staging.read(folder)
+    staged = saves.attempt(lambda: staging.look(serving.database(), folder, actor=actor))
     if staged and staged.waits:
         _waiting(staged)
         return
