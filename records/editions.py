@@ -1,12 +1,15 @@
 """Two who change the same: neither overwrites what the other has just saved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
+from records import audit, receipts
+from records.access.actors import Actor
+from records.database import Database
 from records.errors import Conflict
 from records.tables import (
     ConfirmationRow,
@@ -39,23 +42,37 @@ def revise(row: PatientRow | LesionRow | VisitRow, fields: "DataclassInstance") 
     row.edition += 1
 
 
-def supersede(
+def keep(
+    database: Database,
     session: Session,
-    rows: type[Corrected],
+    row: Corrected,
     *,
+    actor: Actor,
     among: ColumnElement[bool],
-    replaces_id: str | None,
-) -> Corrected | None:
-    """The row that was current among some, and is so no more; None if there was none.
+    about: str,
+    kind: str,
+    key: str,
+    content: Mapping[str, Any],
+) -> Corrected:
+    """Keeps a row in place of the one that it replaces and that was current among some.
 
-    Conflict if that is not the one which is to be replaced.
+    Returns the row that this form made before, if it did. `about` is the object and `kind` the
+    event in the audit log; `key` and `content` are the form's (records.receipts), whose name leads
+    to the row. Conflict if another row than the replaced one is current.
     """
-    before: Corrected | None = session.scalar(select(rows).where(among, rows.current))
-    if (before.id if before else None) != replaces_id:
+    made = receipts.earlier(session, actor=actor, key=key, content=content)
+    if made:
+        return session.get_one(type(row), made)
+    before: Corrected | None = session.scalar(select(type(row)).where(among, type(row).current))
+    if (before.id if before else None) != row.replaces_id:
         raise Conflict
     if before:
         before.current = False
-    return before
+    row.current, row.at, row.account_id = True, database.now(), actor.account_id
+    receipts.add(database, session, row, actor=actor, key=key, content=content)
+    detail = {str(content["form"]): row.id}
+    audit.did(database, session, actor=actor, kind=kind, object_id=about, detail=detail)
+    return row
 
 
 def every(session: Session, rows: type[Replaced], which: ColumnElement[bool]) -> Sequence[Replaced]:

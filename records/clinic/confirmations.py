@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from records import audit, editions, lookup, receipts
+from records import editions, lookup
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import InvalidRecord
@@ -72,31 +72,16 @@ def confirm(
             "replaces": replaces_id,
             **asdict(checked),
         }
-        made = receipts.earlier(session, actor=actor, key=save_key, content=content)
-        if made:
-            return _value(session.get_one(ConfirmationRow, made))
-        before = editions.supersede(
-            session,
-            ConfirmationRow,
-            among=ConfirmationRow.lesion_id == lesion_id,
-            replaces_id=replaces_id,
-        )
-        row = ConfirmationRow(
-            lesion_id=lesion_id,
-            **asdict(checked),
-            replaces_id=replaces_id,
-            current=True,
-            at=database.now(),
-            account_id=actor.account_id,
-        )
-        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
-        audit.did(
+        row = editions.keep(
             database,
             session,
+            ConfirmationRow(lesion_id=lesion_id, **asdict(checked), replaces_id=replaces_id),
             actor=actor,
-            kind="diagnosis corrected" if before else "diagnosis confirmed",
-            object_id=lesion_id,
-            detail={"confirmation": row.id},
+            among=ConfirmationRow.lesion_id == lesion_id,
+            about=lesion_id,
+            kind="diagnosis corrected" if replaces_id else "diagnosis confirmed",
+            key=save_key,
+            content=content,
         )
         return _value(row)
 

@@ -11,7 +11,7 @@ from math import isfinite
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from records import audit, editions, lookup, receipts
+from records import editions, lookup
 from records.access.actors import CLINICIAN, Actor
 from records.database import Database
 from records.errors import InvalidRecord
@@ -58,28 +58,16 @@ def draw(
         photo = lookup.photo(session, photo_id)
         checked = _checked(points, (photo.width, photo.height))
         content = {"form": "outline", "photo": photo_id, "points": checked, "replaces": replaces_id}
-        made = receipts.earlier(session, actor=actor, key=save_key, content=content)
-        if made:
-            return _value(session.get_one(OutlineRow, made))
-        editions.supersede(
-            session, OutlineRow, among=OutlineRow.photo_id == photo_id, replaces_id=replaces_id
-        )
-        row = OutlineRow(
-            photo_id=photo_id,
-            points=checked,
-            replaces_id=replaces_id,
-            current=True,
-            at=database.now(),
-            account_id=actor.account_id,
-        )
-        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
-        audit.did(
+        row = editions.keep(
             database,
             session,
+            OutlineRow(photo_id=photo_id, points=checked, replaces_id=replaces_id),
             actor=actor,
+            among=OutlineRow.photo_id == photo_id,
+            about=photo_id,
             kind="outline drawn" if checked else "outline withdrawn",
-            object_id=photo_id,
-            detail={"outline": row.id},
+            key=save_key,
+            content=content,
         )
         return _value(row)
 

@@ -10,7 +10,7 @@ from math import hypot, isfinite
 
 from sqlalchemy.orm import Session
 
-from records import audit, editions, lookup, receipts
+from records import editions, lookup
 from records.access.actors import CLINICIAN, Actor
 from records.clinic.outlines import Points, living
 from records.database import Database
@@ -65,29 +65,16 @@ def mark(
             "millimetres": length,
             "replaces": replaces_id,
         }
-        made = receipts.earlier(session, actor=actor, key=save_key, content=content)
-        if made:
-            return _value(session.get_one(ScaleRow, made))
-        editions.supersede(
-            session, ScaleRow, among=ScaleRow.photo_id == photo_id, replaces_id=replaces_id
-        )
-        row = ScaleRow(
-            photo_id=photo_id,
-            ends=checked,
-            millimetres=length,
-            replaces_id=replaces_id,
-            current=True,
-            at=database.now(),
-            account_id=actor.account_id,
-        )
-        receipts.add(database, session, row, actor=actor, key=save_key, content=content)
-        audit.did(
+        row = editions.keep(
             database,
             session,
+            ScaleRow(photo_id=photo_id, ends=checked, millimetres=length, replaces_id=replaces_id),
             actor=actor,
+            among=ScaleRow.photo_id == photo_id,
+            about=photo_id,
             kind="scale marked" if checked else "scale withdrawn",
-            object_id=photo_id,
-            detail={"scale": row.id},
+            key=save_key,
+            content=content,
         )
         return _value(row)
 

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -177,7 +177,7 @@ def examined(
     )
     known = [found.scale] if found.scale else []
     if photo.marks:
-        ends = _reduced(photo.marks.ends, photo.size, found.size)
+        ends = rescaled(photo.marks.ends, photo.size, found.size)
         known.insert(0, scale.marked(ends, photo.marks.millimetres, found.size))
     if how.field_mm and how.field_within_mm:
         known.append(scale.field_of_view(how.field_mm, how.field_within_mm, found.size))
@@ -185,8 +185,10 @@ def examined(
     return replace(found, scale=used, doubt=doubt)
 
 
-def _reduced(points: Points, size: tuple[int, int], to: tuple[int, int]) -> Points:
-    """Points of a photo as kept in the pixels of a smaller picture of it."""
+def rescaled(
+    points: Iterable[Sequence[float]], size: tuple[int, int], to: tuple[int, int]
+) -> Points:
+    """Points of a picture in the pixels of another of the same photo, which may be reduced."""
     across, down = to[0] / size[0], to[1] / size[1]
     return tuple((x * across, y * down) for x, y in points)
 
@@ -203,7 +205,7 @@ def _examined(
 ) -> Examined:
     read = _read()
     picture = read.picture
-    points = _reduced(drawn, size, picture.size)  # large ones are read reduced
+    points = rescaled(drawn, size, picture.size)  # large ones are read reduced
     by_file = scale.of_file(read.mm_per_pixel) if read.mm_per_pixel else None
     return examine(_model, picture, points, scale=by_file)
 

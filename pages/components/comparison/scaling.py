@@ -6,22 +6,19 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components.comparison import comparing
+from pages.components.comparison import comparing, drawing
 from pages.components.comparison.pairs import Shot
 from pages.components.examination import viewer
 from pages.components.frame import aside, browser, guard, saves, serving
-from pages.components.frame.aside import Task
-from pages.components.frame.words import count, markdown
-from records.access import accounts
 from records.access.actors import CLINICIAN
 from records.clinic import scales, visits
 from records.clinic.scales import LEAST_APART, MILLIMETRES, MarkedScale
 from records.clinic.visits import Visit
 from skinmodel.changes import BOUND
-from skinmodel.export import long_date
+from skinmodel.deadline import Progress
 from skinmodel.scale import PLACED, PLANE, marked
 
-OPEN = "scaling"  # what the dialog shows, from the click that opened it
+FORM = "scale"
 NONE = "No scale is marked in this photo."
 ONE = "Also as the field of view of the whole visit"
 
@@ -56,35 +53,19 @@ def _component() -> Callable[..., Any]:
 def offer(shot: Shot) -> None:
     """A button for a photo's scale."""
     label = "Correct the scale of" if shot.photo.marks else "Mark the scale of"
-    if st.button(
-        f"{label} {shot.label}",
-        key=f"scale-{shot.photo.id}",
-        icon=":material/straighten:",
-        type="tertiary",
-        on_click=begin,
-    ):
+    if drawing.offer(FORM, label, shot, icon=":material/straighten:"):
         mark(shot)
-
-
-def begin() -> None:
-    """The dialog is opened: it starts from what is current, and what it saves is new."""
-    st.session_state.pop(OPEN, None)
-    saves.begin("scale")
 
 
 @st.dialog("Mark the scale", width="large")
 @aside.part
 def mark(shot: Shot) -> None:
-    """The photo with a distance to mark; saving measures it anew. Call `begin` before."""
+    """The photo with a distance to mark; saving measures it anew. Call `drawing.begin` before."""
     actor = guard.require(CLINICIAN).actor
     photo = shot.photo
     every = scales.of_photo(serving.database(), actor=actor, photo_id=photo.id)
-    sheet = _sheet(shot, every)
-    if isinstance(sheet, Task):
-        aside.watch(sheet)
-        return
-    if isinstance(sheet, str):
-        st.warning(markdown(sheet))
+    sheet = drawing.opened(FORM, shot, _sheet(shot, drawing.standing(every)))
+    if sheet is None:
         return
     state = _component()(
         key="scaling", data=asdict(sheet), on_saved_change=lambda: None, width="stretch"
@@ -99,9 +80,7 @@ def mark(shot: Shot) -> None:
         given = {"ends": [], "millimetres": 0.0}
     if given is None:
         return
-    # A large photo is shown reduced.
-    across, down = photo.size[0] / sheet.size[0], photo.size[1] / sheet.size[1]
-    ends = tuple((float(x) * across, float(y) * down) for x, y in given["ends"])
+    ends = comparing.rescaled(given["ends"], sheet.size, photo.size)
     millimetres = float(given["millimetres"])
 
     def save() -> MarkedScale:
@@ -112,15 +91,14 @@ def mark(shot: Shot) -> None:
             ends=ends,
             millimetres=millimetres,
             replaces_id=sheet.replaces,
-            save_key=saves.key("scale"),
+            save_key=saves.key(FORM),
         )
 
     if saves.attempt(save):
         if given.get("also") and not saves.attempt(lambda: _for_visit(shot, ends, millimetres)):
             st.caption("The photo's scale is saved.")
             return
-        st.session_state.pop(OPEN, None)
-        st.rerun()
+        drawing.close(FORM)
 
 
 def _for_visit(shot: Shot, ends: tuple[tuple[float, float], ...], millimetres: float) -> Visit:
@@ -142,33 +120,27 @@ def _for_visit(shot: Shot, ends: tuple[tuple[float, float], ...], millimetres: f
     )
 
 
-def _sheet(shot: Shot, every: list[MarkedScale]) -> Sheet | str | Task[Sheet]:
+def _sheet(shot: Shot, current: MarkedScale | None) -> Callable[[Progress], Sheet]:
+    """Makes the sheet, in another thread."""
     photo = shot.photo
-    of, kept = st.session_state.get(OPEN, ("", None))
-    if kept and of == photo.id:
-        return kept.answer or kept
     reader = comparing.reader(guard.require(CLINICIAN).actor)
-    current = next((one for one in every if one.current), None)
 
-    def make(report: Callable[[float, str], None]) -> Sheet:
+    def make(report: Progress) -> Sheet:
         report(0.2, "Reading the photo")
         picture = reader.read(photo, side=comparing.SHARP).picture
-        across, down = picture.width / photo.size[0], picture.height / photo.size[1]
-        ends = current.ends if current else ()
+        ends = comparing.rescaled(current.ends if current else (), photo.size, picture.size)
         return Sheet(
             id=f"{photo.id} {current.id if current else ''}",
             source=viewer.address(picture),
             size=picture.size,
-            ends=[[x * across, y * down] for x, y in ends],
+            ends=[*map(list, ends)],
             millimetres=current.millimetres if current else 0.0,
             alt=f"Photo of {shot.label}",
             replaces=current.id if current else None,
             also=_also(shot),
         )
 
-    task = Task(make, "Opening")
-    st.session_state[OPEN] = photo.id, task
-    return task.answer or task
+    return make
 
 
 def _also(shot: Shot) -> str:
@@ -182,13 +154,10 @@ def _also(shot: Shot) -> str:
 
 def _history(every: list[MarkedScale]) -> str:
     """Who marked the scale that holds, and how many stood before."""
-    current = next((one for one in every if one.current), None)
+    current = drawing.standing(every)
     if current is None:
         return NONE
-    names = accounts.names(serving.database(), actor=guard.require(CLINICIAN).actor)
-    who = markdown(names.get(current.account_id, "somebody"))
-    day = long_date(current.at.astimezone().date())
-    earlier = f" {count(len(every) - 1, 'earlier scale')} kept." if len(every) > 1 else ""
+    by, before = drawing.signed(current), drawing.before(every, "scale")
     if not current.ends:
-        return f"Removed by {who} on {day}.{earlier}"
-    return f"{current.millimetres:g} mm, marked by {who} on {day}.{earlier}"
+        return f"Removed by {by}.{before}"
+    return f"{current.millimetres:g} mm, marked by {by}.{before}"
