@@ -18,6 +18,7 @@ from typing import Any
 import streamlit as st
 from anyio import to_thread
 from google.protobuf.message import DecodeError
+from PIL import Image
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -104,10 +105,10 @@ class SecurityHeaders:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Loads the models and the pages, then takes all of it out of the garbage collector's rounds.
+    """Loads models, pages and records, then takes all of it out of the garbage collector's rounds.
 
     Streamlit collects garbage after every rerun; with torch imported that costs 270 ms each time,
-    and a library that a page only imports later would be back in those rounds.
+    and whatever is only imported or opened later would be back in those rounds.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
@@ -125,10 +126,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         log.error("No usable outline model: %s", error)
     for module in pkgutil.walk_packages(components.__path__, f"{components.__name__}."):
         importlib.import_module(module.name)
+    Image.preinit()  # Pillow's readers, which the first picture would bring
+    await to_thread.run_sync(welcome)
     gc.collect()
     gc.freeze()
     log.info("DermTrace is ready on %s", address())
-    await to_thread.run_sync(welcome)
     try:
         with (
             process.kept(WORKER, settings.ROOT) if limits.worker else nullcontext(),

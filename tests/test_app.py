@@ -52,6 +52,8 @@ def test_health_names_the_model(client: TestClient) -> None:
 
 def test_what_was_loaded_is_kept_from_the_collector(client: TestClient) -> None:
     assert gc.get_freeze_count() > 100_000  # torch's own objects are many more than that
+    engine = serving.database().engine  # opened before, with all that its tables bring
+    assert not any(one is engine for one in gc.get_objects())
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/media/nothing.png", "/_stcore/health"])

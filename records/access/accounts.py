@@ -5,8 +5,9 @@ import unicodedata
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import String, UniqueConstraint, func, select
+from sqlalchemy import Row, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from records import audit
@@ -237,7 +238,7 @@ def load(session: Session, account_id: str) -> AccountRow:
     return row
 
 
-def seen(row: AccountRow) -> Account:
+def seen(row: AccountRow | Row[Any]) -> Account:
     """A row as others see it."""
     return Account(
         id=row.id,
@@ -250,7 +251,7 @@ def seen(row: AccountRow) -> Account:
     )
 
 
-def _roles(row: AccountRow) -> frozenset[str]:
+def _roles(row: AccountRow | Row[Any]) -> frozenset[str]:
     return frozenset(
         role for role, held in ((CLINICIAN, row.clinician), (ADMIN, row.admin)) if held
     )

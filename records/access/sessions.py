@@ -5,13 +5,24 @@ import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, String, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Row,
+    Select,
+    String,
+    bindparam,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from records import audit
 from records.access import passwords
-from records.access.accounts import Account, WrongPassword, load, seen
+from records.access.accounts import Account, AccountRow, WrongPassword, load, seen
 from records.access.actors import Actor
 from records.database import Base, Database, UtcDateTime
 from records.errors import RecordError
@@ -36,6 +47,19 @@ class SessionRow(Base):
     made_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime.datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime.datetime | None] = mapped_column(UtcDateTime)
+
+
+# A session with its account in one query of plain columns: every click asks it three times.
+_SESSION, _ACCOUNT = SessionRow.__table__.c, AccountRow.__table__.c
+_LOOK = select(
+    *_ACCOUNT,
+    _SESSION.id.label("session_id"),
+    _SESSION.made_at.label("session_made_at"),
+    _SESSION.seen_at,
+    _SESSION.ended_at,
+).where(_ACCOUNT.id == _SESSION.account_id)
+BY_ID = _LOOK.where(_SESSION.id == bindparam("key"))
+BY_TOKEN = _LOOK.where(_SESSION.token == bindparam("key"))
 
 
 @dataclass(frozen=True)
@@ -103,9 +127,7 @@ def start(database: Database, *, account_id: str, instead_of: str | None = None)
 
 def find(database: Database, token: str) -> SignedIn:
     """The live session of a token; SignedOut, or the kind that says why, if there is none."""
-    with database.read() as session:
-        row = session.scalar(select(SessionRow).where(SessionRow.token == _hashed(token)))
-        return _live(session, row, database.now())
+    return _live(_look(database, BY_TOKEN, _hashed(token)), database.now())
 
 
 def check(database: Database, session_id: str, *, active: bool = False) -> SignedIn:
@@ -114,9 +136,8 @@ def check(database: Database, session_id: str, *, active: bool = False) -> Signe
     `active`: somebody did something, so the time without use begins anew.
     """
     now = database.now()
-    with database.read() as session:
-        row = session.get(SessionRow, session_id)
-        found = _live(session, row, now)
+    row = _look(database, BY_ID, session_id)
+    found = _live(row, now)
     if active and row and now - row.seen_at > NOTED_EVERY:
         with database.write() as session:
             session.execute(
@@ -176,17 +197,21 @@ def _end(session: Session, which: ColumnElement[bool], at: datetime.datetime) ->
     )
 
 
-def _live(session: Session, row: SessionRow | None, now: datetime.datetime) -> SignedIn:
+def _look(database: Database, how: Select[Any], key: str) -> Row[Any] | None:
+    with database.glance() as connection:
+        return connection.execute(how, {"key": key}).one_or_none()
+
+
+def _live(row: Row[Any] | None, now: datetime.datetime) -> SignedIn:
     if row is None or row.ended_at:
         raise SignedOut
-    account = load(session, row.account_id)
-    if account.disabled:
+    if row.disabled:
         raise Disabled
-    if now - row.made_at > LONGEST:
+    if now - row.session_made_at > LONGEST:
         raise TooLong
     if now - row.seen_at > IDLE:
         raise Idle
-    return SignedIn(row.id, seen(account))
+    return SignedIn(row.session_id, seen(row))
 
 
 def _hashed(token: str) -> str:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import event
 
 from records import __main__ as command_line
 from records import audit
@@ -180,6 +181,19 @@ def test_a_session_is_told_by_its_token_only(database: Database) -> None:
     assert row and token not in (row.token, row.id)
     with pytest.raises(sessions.SignedOut):
         sessions.find(database, row.token)
+
+
+def test_a_look_at_a_session_is_one_query(database: Database) -> None:
+    found = sessions.find(database, start(database, add(database)))
+    asked: list[str] = []
+
+    def note(_: object, __: object, statement: str, *rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    sessions.check(database, found.id, active=True)
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert len([one for one in asked if one != "BEGIN"]) == 1
 
 
 def test_a_session_ends_after_half_an_hour_without_use(database: Database, clock: Clock) -> None:

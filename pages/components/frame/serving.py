@@ -1,4 +1,8 @@
-"""What all sessions share: settings, records, originals, the model, readers of photos, cores."""
+"""What all sessions share: settings, records, originals, the model, readers of photos, cores.
+
+Cached functions are called with keywords: for a positional argument Streamlit reads the function's
+whole signature anew each time.
+"""
 
 import os
 from collections.abc import Iterable
@@ -76,7 +80,7 @@ def in_use() -> InUse:
 
 def load(folder: Path) -> Model:
     """A model, kept in memory under its folder, which is its version, and its card's hash."""
-    return _load(folder, card_hash(folder))
+    return _load(folder=folder, digest=card_hash(folder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
@@ -91,7 +95,7 @@ def outline_model() -> OutlineModel:
         changed_at = (folder / "card.json").stat().st_mtime_ns
     except OSError as error:
         raise InvalidModel("There is no outline model, so nothing can be measured.") from error
-    return _outline_model(folder, changed_at)
+    return _outline_model(folder=folder, changed_at=changed_at)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -119,7 +123,7 @@ def places() -> Places:
 
 def database() -> Database:
     """The records; Unavailable with a sentence where they cannot be used, asked anew each time."""
-    return _database(settings.load().database_url)
+    return _database(url=settings.load().database_url)
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,7 +133,7 @@ def _database(url: str) -> Database:
 
 def store() -> Store:
     """Where the original photos are kept."""
-    return _store(settings.load().photos_url)
+    return _store(url=settings.load().photos_url)
 
 
 @st.cache_resource(show_spinner=False)
