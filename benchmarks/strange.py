@@ -1,9 +1,11 @@
 """Pictures that show no lesion, told by the model in use: photos of other things, screenshots.
 
 Whole and cut out of, against real photos of test lesions. The model's card holds the same for drawn
-pictures and for plain skin, which need no photos from elsewhere.
+pictures and for plain skin, which need no photos from elsewhere. `python -m benchmarks.strange
+MODEL` keeps what is found in that model's card.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 import settings
 from skinmodel.analysis import extract_features
-from skinmodel.bundle import Model, load_model
+from skinmodel.bundle import Model, load_model, rewrite_card
 from skinmodel.images import InvalidImage, read_photo
 from skinmodel.predict import find_photos
 from skinmodel.registry import Registry
@@ -29,25 +31,31 @@ SCREENSHOTS = settings.ROOT / "assets" / "screenshots"
 WANTED = 0.98  # AUROC
 MOST = 200  # photos of lesions, one a lesion
 CROPS = 20  # of each picture
+HOW = (
+    "python -m benchmarks strange: photos of other things and screenshots, whole and 20 pieces of "
+    "each, and drawn pictures, against photos of test lesions, one a lesion."
+)
 SHARES = 0.25, 0.9  # of a picture's height
 
 
-def measure(folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0) -> dict[str, Any]:
-    """AUROC of each kind of picture, and how many are refused.
+def measure(
+    folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0, model: Path | None = None
+) -> dict[str, Any]:
+    """AUROC of each kind of picture, and how many are refused, by the model in use or another.
 
     `folder` holds photos of lesions in `isic2019` and of other things in `not_skin`. InvalidInput
     or InvalidImage where there are none or one cannot be read, InvalidModel for a model without an
     unknown score.
     """
     found = settings.load()
-    model = load_model(Registry(found.models_dir, found.own_models_dir).active())
-    if model.unknown is None:
-        raise InvalidModel(f"Model {model.version} has no unknown score.")
+    used = load_model(model or Registry(found.models_dir, found.own_models_dir).active())
+    if used.unknown is None:
+        raise InvalidModel(f"Model {used.version} has no unknown score.")
     photos = [_read(path) for path in find_photos(folder / "not_skin").values()]
     table = assign(read_isic(folder / "isic2019").table)
     first = table[table["split"] == "test"].drop_duplicates("lesion")
     chosen = first.sample(min(most, len(first)), random_state=seed)
-    real = _far(model, [_read(Path(path)) for path in chosen["path"]])
+    real = _far(used, [_read(Path(path)) for path in chosen["path"]])
     shots = [_read(path) for path in sorted(SCREENSHOTS.glob("*.webp"))]
     drawn = [Image.fromarray(one) for kind in draw_decoys(seed, crops).values() for one in kind]
     random = np.random.default_rng(seed)
@@ -56,7 +64,7 @@ def measure(folder: Path, most: int = MOST, crops: int = CROPS, seed: int = 0) -
         "screenshots of this app": _with_crops(shots, crops, random),
         "drawn: blank, noise, textures, text": drawn,
     }
-    by_kind = {name: _far(model, pictures) for name, pictures in kinds.items()}
+    by_kind = {name: _far(used, pictures) for name, pictures in kinds.items()}
     by_kind["all of them"] = np.concatenate(list(by_kind.values()))
 
     def told(far: Array) -> dict[str, Any]:
@@ -101,3 +109,18 @@ def _with_crops(
             top = int(random.integers(picture.height - high + 1))
             found.append(picture.crop((left, top, left + wide, top + high)))
     return found
+
+
+def keep(model: Path, folder: Path, most: int = MOST, crops: int = CROPS) -> None:
+    """Measures a model and writes what is found into its card; it stays a model as before."""
+    found = measure(folder, most, crops, model=model)
+    numbers = dict(load_model(model).card.get("numbers") or {})
+    unknown = numbers.get("unknown") or {}
+    numbers["unknown"] = unknown | {"other_pictures": {"how": HOW} | found}
+    rewrite_card(model, {"numbers": numbers})
+
+
+if __name__ == "__main__":
+    from benchmarks.robustness import data_folder
+
+    keep(Path(sys.argv[1]), data_folder())

@@ -34,6 +34,11 @@ from skinmodel.weights import (
 
 FORMAT = 1
 CARD = "card.json"
+# What a card says of the model itself; all else is the `rest` that was given to save it with.
+MODEL_KEYS = (
+    "format", "version", "config", "preparation", "calibration", "codes", "weights_sha256",
+    "unknown_sha256",
+)  # fmt: skip
 MAX_CARD = 5_000_000  # bytes
 MAX_INPUT = 2048  # pixels
 
@@ -169,8 +174,9 @@ def _read_unknown(folder: Path, card: Mapping[str, Any], network: CnnLstm) -> Un
         unknown = Unknown.from_tensors(tensors)
     except (TypeError, ValueError) as error:
         raise InvalidModel(f"The model's unknown score cannot be used: {error}") from error
-    early = len(unknown.early.mean) if unknown.early else network.early_width
-    if (len(unknown.mean), early) != (network.shortcut.in_features, network.early_width):
+    early = {len(unknown.early.mean)} if unknown.early else set()
+    early |= {len(unknown.skin.direction)} if unknown.skin else set()
+    if len(unknown.mean) != network.shortcut.in_features or early - {network.early_width}:
         raise InvalidModel("The model's unknown score is of another network.")
     return unknown
 

@@ -1,5 +1,6 @@
 """The benchmark of strange pictures: what it counts, and what it says when it cannot."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from PIL import Image
 
 from benchmarks import answers, robustness, strange
-from skinmodel.bundle import load_model
+from skinmodel.bundle import load_model, rewrite_card
 from skinmodel.images import read_photo
 from skinmodel.unknown import THRESHOLD, fit_unknown
 from skinmodel.weights import InvalidModel
@@ -100,6 +101,21 @@ def test_pieces_lie_inside_their_picture(size: tuple[int, int]) -> None:
         assert piece.width * piece.height > 0
         # Beyond a picture's edges a crop would be black.
         assert np.asarray(piece).min(axis=(0, 1)).tolist() == [200, 100, 50]
+
+
+def test_a_card_keeps_what_was_found(
+    models: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of that model, not of the one in use."""
+    use(monkeypatch, models / "bare", data)
+    model = Path(shutil.copytree(models / "in use" / "1.0", tmp_path / "1.0"))
+    rewrite_card(model, {"numbers": {"series": 1, "unknown": {"test": 2}}})
+    strange.keep(model, data, most=5, crops=1)
+    numbers = load_model(model).card["numbers"]
+    found = numbers["unknown"].pop("other_pictures")
+    assert numbers == {"series": 1, "unknown": {"test": 2}}
+    use(monkeypatch, models / "in use", data)
+    assert found == {"how": strange.HOW} | strange.measure(data, most=5, crops=1)
 
 
 def test_what_cannot_be_measured_is_said(

@@ -7,7 +7,7 @@ import sys
 import settings
 from skinmodel.registry import Registry
 from skinmodel.weights import InvalidModel
-from training import index, remeasure
+from training import index, refit, remeasure
 from training.data import command as download
 from training.data.download import DownloadFailed
 from training.data.manifest import InvalidData
@@ -17,7 +17,7 @@ from training.measuring import command as compare
 from training.outline import command as outline
 from training.report import command as evaluation
 
-ROOMS = (learning, download, compare, outline, index, evaluation, remeasure)
+ROOMS = (learning, download, compare, outline, index, evaluation, remeasure, refit)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +58,8 @@ def _run(given: argparse.Namespace) -> int:
             return index.run(given, active=models.active, folder=found.data_dir / "neighbours")
         case "evaluate":
             return evaluation.run(given, found.data_dir / "reports")
+        case "refit-unknown":
+            return refit.run(given, found.data_dir / "cache")
         case "remeasure":
             return remeasure.run(given, found.data_dir / "cache")
         case _:

@@ -96,11 +96,11 @@ def remeasure(
         run = open_table(
             manifest,
             folder=Path(scratch),
-            config=_settings(model),
+            config=settings_of(model),
             cache=cache,
             progress=lambda *n: progress("decoding", *n),
         )
-        _check(run.table, model.card)
+        check_sides(run.table, model.card)
         if "numbers" in parts:
             found, changes["calibration"] = _numbers(model, run, numbers, progress)
             numbers |= found
@@ -145,7 +145,7 @@ def _numbers(
     return numbers, calibration.to_dict()
 
 
-def _settings(model: Model) -> TrainConfig:
+def settings_of(model: Model) -> TrainConfig:
     """The run's settings as far as measuring needs them; what this version lacks is passed over."""
     training = model.card.get("training") or {}
     known = {one.name for one in fields(TrainConfig)}
@@ -154,7 +154,7 @@ def _settings(model: Model) -> TrainConfig:
     return TrainConfig.from_dict(values | shape)
 
 
-def _check(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
+def check_sides(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
     """InvalidData if the sides kept apart are not those that the model was measured on."""
     # A later version may leave out a training photo that this model still learned from.
     here, there = json.loads(json.dumps(counts(table))), card.get("splits") or {}

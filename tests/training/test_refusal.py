@@ -15,7 +15,7 @@ from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
 from training.learning.config import TrainConfig
-from training.measuring.decoys import KINDS, draw_decoys, plain_skin
+from training.measuring.decoys import KINDS, draw_decoys
 from training.measuring.leaveout import LEFT_OUT
 from training.measuring.robustness import (
     CHANGES,
@@ -36,19 +36,6 @@ def test_decoys_are_the_same_for_the_same_seed() -> None:
             np.testing.assert_array_equal(a, b)
             assert a.shape == c.shape == (225, 300, 3)
             assert not np.array_equal(a, c)
-
-
-def test_plain_skin_has_no_lesion_in_it() -> None:
-    pixels = np.zeros((150, 200, 3), dtype=np.uint8)
-    lesion = np.zeros((150, 200), dtype=bool)
-    lesion[30:120, 90:200] = True
-    pixels[lesion] = 200
-    for seed in range(5):
-        piece = plain_skin(pixels, lesion, np.random.default_rng(seed))
-        assert piece is not None and piece.max() == 0
-        assert piece.shape[0] >= 45
-    lesion[:] = True
-    assert plain_skin(pixels, lesion, np.random.default_rng(0)) is None
 
 
 def test_changes_are_told_from_none(tiny: TrainConfig) -> None:

@@ -1,4 +1,4 @@
-"""Pictures that show no lesion: drawn ones, blank, noise, textures and text, and plain skin.
+"""Drawn pictures that show no lesion: blank, noise, textures and text.
 
 They measure the unknown score wherever a model is made; what fits the score never sees them.
 """
@@ -16,7 +16,6 @@ from skinmodel.texture import net, noise
 Pixels = NDArray[np.uint8]
 SIZE = (300, 225)  # (width, height) of every decoy
 WORDS = ("patient", "visit", "left", "of", "report", "total", "page", "the", "and", "17.3")
-LEAST = 0.3  # of the photo's height, for a piece of plain skin
 
 
 def draw_decoys(seed: int, each: int) -> dict[str, list[Pixels]]:
@@ -25,23 +24,6 @@ def draw_decoys(seed: int, each: int) -> dict[str, list[Pixels]]:
         kind: [draw(np.random.default_rng((seed, k, i))) for i in range(each)]
         for k, (kind, draw) in enumerate(KINDS.items())
     }
-
-
-def plain_skin(pixels: Pixels, lesion: NDArray[np.bool_], random: Generator) -> Pixels | None:
-    """A piece of a photo (h, w, 3) beside the lesion (h, w), as large as there is, 4:3.
-
-    None if there is none of LEAST of the photo's height.
-    """
-    height, width = lesion.shape
-    table = np.pad(lesion.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    for high in range(height * 3 // 4, round(LEAST * height), -4):
-        wide = min(width, high * 4 // 3)
-        rows = table[high:] - table[:-high]
-        free = np.argwhere(rows[:, wide:] == rows[:, :-wide])
-        if len(free):
-            top, left = free[random.integers(len(free))]
-            return pixels[top : top + high, left : left + wide]
-    return None
 
 
 def _blank(random: Generator) -> Pixels:

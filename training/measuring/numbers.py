@@ -72,7 +72,7 @@ def measured(
         "series": report(test.series, calibration),
         "calibration": _calibration(calibration, test),
         "sets": _sets(calibration, test, kept_apart),
-        "alert": _alert(calibration, test, kept_apart),
+        "alert": alert_numbers(calibration, test, kept_apart),
         "subgroups": _subgroups(run, calibration, test),
         "photos_by_another_route": _another_route(network, run, calibration, test),
         "several_photos": several_photos(
@@ -118,7 +118,8 @@ def _sets(calibration: Calibration, test: Cases, kept_apart: Cases) -> dict[str,
     }
 
 
-def _alert(calibration: Calibration, test: Cases, kept_apart: Cases) -> dict[str, Any]:
+def alert_numbers(calibration: Calibration, test: Cases, kept_apart: Cases) -> dict[str, Any]:
+    """How the alert line does on test lesions, with and without their other photos."""
     kept = kept_apart.photos.joined(kept_apart.series)
     lines = thresholds(kept, kept_apart.diagnoses[kept.lesions], calibration)
 

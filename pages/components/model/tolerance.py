@@ -28,10 +28,12 @@ def refusals(report: Part | None) -> None:
     strange = {**report["drawn"], "all drawn pictures": report["all_drawn"]}
     if report.get("plain_skin"):
         strange["plain skin"] = report["plain_skin"]
+    if report.get("lesion_pieces"):
+        strange["pieces of lesions, as large as those of plain skin"] = report["lesion_pieces"]
     with right:
         table(
             {
-                "What shows no lesion": [_capital(kind) for kind in strange],
+                "What shows no lesion, or a piece of one": [_capital(kind) for kind in strange],
                 "Pictures": [f"{found['pictures']:,}" for found in strange.values()],
                 "Not assessed": [f"{found['refused']:,}" for found in strange.values()],
                 "AUROC": [f"{found['auroc']:.2f}" for found in strange.values()],
