@@ -316,8 +316,28 @@ def _refusals(numbers: Mapping[str, Any]) -> list[str]:
             ["", "Pictures", "Refused", "AUROC"],
             [[name[0].upper() + name[1:], *told(found)] for name, found in others.items()],
         ),
+        *_refusals_otherwise(numbers),
         "A lesion of another diagnosis is not told from the eight. Measured with each of them left"
         f" out in turn, on features of ImageNet's weights, as AUROC: {left_out}.",
+    ]
+
+
+def _refusals_otherwise(numbers: Mapping[str, Any]) -> list[str]:
+    """Pieces of lesions, and the same pictures made otherwise; a card before them has neither."""
+    parts, every = numbers.get("lesion_pieces"), numbers.get("made_otherwise")
+    if not parts or not every:
+        return []
+    as_is, *changed = every.values()
+
+    def most(name: str) -> str:
+        counts = [one[f"{name}_refused"] for one in changed]
+        return f"{as_is[f'{name}_refused']} of {as_is[name]} ({min(counts)} to {max(counts)})"
+
+    return [
+        f"Of pieces as small, but of the lesion itself, {parts['refused']} of"
+        f" {parts['pictures']} are refused. In brackets, how many are refused when the same are"
+        f" made otherwise ({', '.join(name for name in list(every)[1:])}): of photos of lesions"
+        f" {most('photos')}, of plain skin {most('skin')}."
     ]
 
 
