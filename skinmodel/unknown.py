@@ -214,7 +214,7 @@ def _fit_late(pooled: Tensor, weights: Tensor) -> Unknown:
     directions = min(MOST_DIRECTIONS, max(1, len(mean) // 5))
     # Rounded now: what is measured is what is stored.
     basis = vectors[:, -directions:].flip(1).half().float()
-    return Unknown(mean=mean, basis=basis, **_unset())
+    return Unknown(mean=mean, basis=basis, middle=torch.tensor(0.0), width=torch.tensor(1.0))
 
 
 def _fit_early(early: Tensor, weights: Tensor) -> Early:

@@ -93,6 +93,41 @@ def test_a_model_without_early_features_scores_as_before(
     np.testing.assert_array_equal(again.scores(plane, early), unknown.scores(plane, early))
 
 
+def test_plain_skin_has_a_say_where_it_was_learned(
+    plane: torch.Tensor, early: torch.Tensor
+) -> None:
+    """Along one direction, far less than the other distances would mind."""
+    toward = torch.zeros(EARLY_WIDTH)
+    toward[-1] = 1.0  # in which lesions never differ, but for what is added here
+    spread = early.clone()
+    spread[:, -1] += 0.3 * torch.rand(400, generator=torch.Generator().manual_seed(7))
+    held_out, lesions = (plane[200:300], spread[200:300]), np.arange(100) // 2
+    found = fit_unknown(
+        plane[:200], spread[:200], np.arange(200) % 3, held_out=held_out, lesions=lesions,
+        to_skin=toward,
+    )  # fmt: skip
+    kept = (found.scores(*held_out).reshape(50, 2) <= THRESHOLD).all(axis=1)
+    assert 49 <= kept.sum() <= 50
+    skin = spread[:20].clone()
+    skin[:, -1] = 0.95
+    assert (found.scores(plane[:20], skin) > THRESHOLD).all()
+    without = replace(found, skin=None)
+    assert (without.scores(plane[:20], skin) < THRESHOLD).any()
+    np.testing.assert_array_equal(
+        without.scores(plane, spread) > found.scores(plane, spread), np.zeros(400)
+    )
+    tensors = found.to_tensors()
+    assert len(tensors) == 11
+    again = Unknown.from_tensors(tensors)
+    np.testing.assert_array_equal(
+        again.scores(plane, skin.repeat(20, 1)[:400]), found.scores(plane, skin.repeat(20, 1)[:400])
+    )
+    with pytest.raises(ValueError, match="lacks skin_width"):
+        Unknown.from_tensors({n: one for n, one in tensors.items() if n != "skin_width"})
+    with pytest.raises(ValueError, match="do not fit"):
+        Unknown.from_tensors(tensors | {"skin_direction": torch.tensor(1.0)})
+
+
 def with_unknown(model: Model, photos: tuple[SeriesPhoto, ...], middle: float) -> Model:
     """The model with a score whose threshold lies at a share of these photos' distances."""
     maps, early = extract_features(model, [photo.picture for photo in photos])

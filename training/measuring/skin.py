@@ -47,7 +47,9 @@ def cut_pieces(run: Run, split: Split, most: int) -> Pieces:
     first = [photos[0] for photos in run.lesions(split).photos]
     first = [first[place] for place in random.permutation(len(first))]
     paths, images = run.table["path"].loc[first], run.table["image"].loc[first]
-    skin, lesion, photos = [], [], []
+    skin: list[Pixels] = []
+    lesion: list[Pixels] = []
+    photos: list[int] = []
     for photo, path, image in zip(first, paths, images, strict=True):
         if len(skin) == most:
             break
