@@ -47,4 +47,6 @@ if ADMIN in roles:
         st.Page("admin/backups.py", title="Backups"),
         st.Page("admin/audit.py", title="Audit log"),
     ]
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+with guard.opening(person):
+    page.run()

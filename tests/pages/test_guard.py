@@ -132,6 +132,31 @@ def test_roles_that_changed_meanwhile_count_at_the_next_click(
     assert "This account is disabled." in shown(page)[0]
 
 
+def test_the_routers_answer_serves_a_page_once_and_no_longer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = sessions.find(database, start(database, add(database, CLINICIAN)))
+    asked: list[str] = []
+
+    def ask() -> SignedIn:
+        asked.append(session.id)
+        return sessions.check(database, session.id)
+
+    def router() -> None:
+        from pages.components.frame import guard
+
+        with guard.opening(guard.someone()):
+            guard.require("clinician")  # as each page begins
+            guard.require("clinician")  # as it goes on, for what somebody does there
+        guard.require("clinician")  # as a fragment does, without the router
+
+    monkeypatch.setattr(guard, "signed_in", ask)
+    page = AppTest.from_function(router, default_timeout=100).run()
+    assert not page.exception and len(asked) == 3
+    run(PAGES / "main.py")
+    assert len(asked) == 4
+
+
 def test_records_that_are_busy_are_said_in_a_sentence(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,9 @@ def offer(tray: Tray) -> None:
     with st.container(horizontal=True):
         for label, files in EXAMPLES:
             with st.container(width=WIDTH, gap="small"):
-                st.image(FOLDER / files[-1], alt="Drawn lesion", width="stretch")
+                # Told the format, Streamlit opens the picture once less.
+                picture = FOLDER / files[-1]
+                st.image(picture, alt="Drawn lesion", width="stretch", output_format="JPEG")
                 st.button(label, on_click=_fill, args=(tray, files), width="stretch")
 
 

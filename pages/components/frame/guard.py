@@ -2,10 +2,13 @@
 
 Streamlit runs callbacks before the page, and fragments without it. The gate lets neither through
 for a session that has ended; but roles can change meanwhile, so a callback or a fragment that
-changes records asks again here instead of keeping an earlier answer.
+changes records asks again here instead of keeping an earlier answer. Only the page that the router
+has just asked for begins with the router's answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import streamlit as st
@@ -17,6 +20,7 @@ from records.access.sessions import SignedIn, SignedOut
 from records.errors import NotAllowed, RecordError
 
 MINE = "signed-in-account"  # whose photos and choices lie in this tab's memory
+_known: ContextVar[SignedIn | None] = ContextVar("known", default=None)
 
 
 def signed_in() -> SignedIn:
@@ -30,7 +34,8 @@ def signed_in() -> SignedIn:
 
 def require(*roles: str) -> SignedIn:
     """Who is signed in; ends the page here for everybody who has none of these roles."""
-    person = someone()
+    person = _known.get() or someone()
+    _known.set(None)
     try:
         person.actor.require(*roles)
     except NotAllowed:
@@ -54,6 +59,19 @@ def someone() -> SignedIn:
         st.session_state.clear()
         st.rerun()
     return person
+
+
+@contextmanager
+def opening(person: SignedIn) -> Iterator[None]:
+    """The page that opens herein takes the router's answer, a moment old; who asks later asks anew.
+
+    The answer serves once, for what every page begins with.
+    """
+    _known.set(person)
+    try:
+        yield
+    finally:
+        _known.set(None)
 
 
 def leave(reason: str) -> NoReturn:

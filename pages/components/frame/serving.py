@@ -1,7 +1,7 @@
 """What all sessions share: settings, records, originals, the model, readers of photos, cores.
 
-Cached functions are called with keywords: for a positional argument Streamlit reads the function's
-whole signature anew each time.
+Cached functions are called with plain values by keyword: for a positional one Streamlit reads the
+function's whole signature anew each time, and a path costs it four times as much as a text.
 """
 
 import os
@@ -80,12 +80,12 @@ def in_use() -> InUse:
 
 def load(folder: Path) -> Model:
     """A model, kept in memory under its folder, which is its version, and its card's hash."""
-    return _load(folder=folder, digest=card_hash(folder))
+    return _load(folder=str(folder), digest=card_hash(folder))
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def _load(folder: Path, digest: str) -> Model:
-    return load_model(folder)
+def _load(folder: str, digest: str) -> Model:
+    return load_model(Path(folder))
 
 
 def outline_model() -> OutlineModel:

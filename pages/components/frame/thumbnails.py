@@ -24,7 +24,8 @@ def show(actor: Actor, photo_id: str | None, *, alt: str, width: int = 200) -> N
     except (RecordError, InvalidImage) as error:
         st.caption(f":material/warning: {error}")
     else:
-        st.image(small, width=width, alt=alt)
+        # Told the format, Streamlit opens the picture once less.
+        st.image(small, width=width, alt=alt, output_format="JPEG")
 
 
 # A photo's file never changes; who may see it is asked where its id comes from. What is erased is
