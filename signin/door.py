@@ -15,12 +15,13 @@ from records.access.accounts import Account, WrongPassword
 from records.database import Database
 from records.errors import InvalidRecord, RecordError
 from signin import cookies, screens
-from signin.delays import Delays
+from signin.delays import Tries
 from signin.form import Form, NotTaken, read_form
 from signin.oidc import Provider, Refused
 from signin.onward import onward
 from signin.screens import AGAIN, NAME, NEW_NAME, PASSWORD, Field
 
+LONGEST_NAME = 200  # characters that are remembered of a name that was tried
 AT_ONCE = 4  # password checks at the same time, each of which takes 46 MiB
 OTHER_SITE = "This form was open for too long, or came from another page. Try again."
 UNEQUAL = "The two passwords differ."
@@ -35,8 +36,7 @@ class Door:
     `behind_proxy` says whether a reverse proxy was declared, whose word for a visitor's address
     counts.
 
-    A clinic shares one address, so that an address may fail more often than a name. `patience` is
-    in seconds, for a whole form to arrive.
+    `patience` is in seconds, for a whole form to arrive.
     """
 
     database: Callable[[], Database]
@@ -44,8 +44,7 @@ class Door:
     logos: Mapping[str, str]
     font: str
     behind_proxy: Callable[[], bool] = lambda: False
-    names: Delays = field(default_factory=lambda: Delays(free=5, longest=300.0))
-    addresses: Delays = field(default_factory=lambda: Delays(free=20, longest=300.0))
+    tries: Tries = field(default_factory=Tries)
     patience: float = 5.0
     limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(AT_ONCE))
 
@@ -86,16 +85,14 @@ def sign_in_form(door: Door, request: Request, form: Form) -> Response:
 
 def sign_in(door: Door, request: Request, form: Form) -> Response:
     """Looks at name and password, later and later after failed tries."""
-    name, address = form.get("name", "").strip(), _address(door, request)
-    key = name.casefold()
-    wait = max(door.names.wait(key), door.addresses.wait(address))
-    if wait:
+    name = form.get("name", "").strip()
+    tried = name.casefold()[:LONGEST_NAME], _address(door, request)
+    if wait := door.tries.wait(*tried):
         response = _sign_in_page(door, request, form, {}, said=_later(wait), status=429)
         response.headers["Retry-After"] = str(round(wait) + 1)
         return response
     # Counted before the password is looked at: tries at the same moment count too.
-    door.names.failed(key)
-    door.addresses.failed(address)
+    door.tries.failed(*tried)
     database = door.database()
     try:
         account = accounts.verify(database, name=name, password=form.get("password", ""))
@@ -104,8 +101,7 @@ def sign_in(door: Door, request: Request, form: Form) -> Response:
         return _sign_in_page(door, request, form, {"password": str(error)}, status=401)
     except sessions.Disabled as error:
         return _sign_in_page(door, request, form, {}, said=str(error), status=403)
-    door.names.succeeded(key)
-    door.addresses.succeeded(address)
+    door.tries.succeeded(*tried)
     return response
 
 

@@ -21,7 +21,7 @@ from records.access import passwords, sessions
 from records.database import Database
 from records.schema import open_database
 from signin import cookies
-from signin.delays import Delays
+from signin.delays import Tries
 from signin.door import Door, routes
 from signin.gate import Gate
 from signin.oidc import Provider
@@ -83,8 +83,9 @@ class House:
     held: dict[str, int] = field(default_factory=dict)
     provider: list[Provider] = field(default_factory=list)
 
-    def client(self, token: str = "", *, at: str = HERE) -> TestClient:
-        client = TestClient(self.app, base_url=at, follow_redirects=False)
+    def client(self, token: str = "", *, at: str = HERE, place: str = "10.0.0.1") -> TestClient:
+        """A browser with this session's cookie, at an address of the network."""
+        client = TestClient(self.app, base_url=at, follow_redirects=False, client=(place, 50000))
         if token:
             client.cookies.set(cookies.SESSION, token)
         return client
@@ -99,8 +100,7 @@ def house(database: Database, clock: Clock) -> House:
         provider=lambda: provider[0] if provider else None,
         logos={},
         font="/font.woff2",
-        names=Delays(free=5, longest=300.0, clock=clock.monotonic),
-        addresses=Delays(free=20, longest=300.0, clock=clock.monotonic),
+        tries=Tries(clock=clock.monotonic),
     )
     quota = Quota(held=lambda tab: held.get(tab, 0), a_file=100, limit=1000)
     app = Starlette(

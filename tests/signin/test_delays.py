@@ -1,6 +1,6 @@
 """Failed tries make the next ones wait, in memory that nobody can fill."""
 
-from signin.delays import KEPT, Delays
+from signin.delays import KEPT, Delays, Tries
 from tests.signin.conftest import Clock
 
 
@@ -39,5 +39,12 @@ def test_memory_is_bounded_and_the_attacked_name_stays(clock: Clock) -> None:
         if number % 1000 == 0:
             for _ in range(6):
                 tries.failed("anna")
-    assert len(tries._tries) == KEPT
+    assert len(tries._failures) == KEPT
     assert tries.wait("anna") > 0.0
+
+
+def test_nobody_fills_the_memory_with_who_signs_in_from_where(clock: Clock) -> None:
+    tries = Tries(clock=clock.monotonic)
+    for number in range(KEPT + 500):
+        tries.succeeded("anna", f"place {number}")
+    assert len(tries._seen) == KEPT

@@ -20,7 +20,7 @@ from records.access.accounts import Account
 from records.access.actors import ADMIN, CONSOLE
 from records.database import Database
 from signin import cookies
-from signin.delays import Delays
+from signin.delays import Tries
 from signin.door import routes
 from signin.onward import onward
 from tests.signin.conftest import HERE, Clock, House
@@ -154,6 +154,29 @@ def test_many_names_from_one_address_wait_too(house: House, anna: Account) -> No
     assert codes == [401] * 20 + [429] * 2
 
 
+def test_whoever_signed_in_before_is_kept_out_by_nobody_else(house: House, anna: Account) -> None:
+    assert sign_in(house.client()) == 303
+    for place in ("10.0.0.1", "10.0.0.2"):  # beside her and elsewhere
+        stranger = house.client(place=place)
+        codes = [sign_in(stranger, name=f"guess {number}") for number in range(22)]
+        assert codes == [401] * 20 + [429] * 2
+    guesses = [sign_in(house.client(place="10.0.0.3"), "a wrong phrase") for _ in range(6)]
+    assert guesses == [401] * 5 + [429]
+    assert sign_in(house.client()) == 303
+    assert sign_in(house.client(place="10.0.0.4")) == 429  # she was never there
+
+
+def test_where_somebody_signed_in_before_guesses_wait_all_the_same(
+    house: House, anna: Account, clock: Clock
+) -> None:
+    assert sign_in(house.client()) == 303
+    codes = [sign_in(house.client(), "a wrong phrase") for _ in range(7)]
+    assert codes == [401] * 5 + [429] * 2
+    assert sign_in(house.client()) == 429
+    clock.seconds += 2
+    assert sign_in(house.client()) == 303
+
+
 def test_nobody_gets_more_tries_by_naming_other_addresses(house: House, anna: Account) -> None:
     client = house.client()
     codes = []
@@ -164,7 +187,7 @@ def test_nobody_gets_more_tries_by_naming_other_addresses(house: House, anna: Ac
 
 
 def test_behind_a_declared_proxy_each_visitor_has_an_address(house: House, anna: Account) -> None:
-    door = replace(house.door, behind_proxy=lambda: True, addresses=Delays(free=1, longest=300.0))
+    door = replace(house.door, behind_proxy=lambda: True, tries=Tries(by_address=1))
     app = ProxyHeadersMiddleware(Starlette(routes=routes(door)), trusted_hosts="testclient")
     client = TestClient(app, base_url=HERE, follow_redirects=False)
     codes = []
