@@ -33,7 +33,7 @@ import settings
 from pages import components
 from pages.components.frame import restarting, serving
 from pages.components.frame.asking import Asking
-from records.access import links
+from records.access import links, sessions
 from records.errors import RecordError
 from records.keeping import staging, upkeep
 from signin.door import Door, routes
@@ -211,6 +211,13 @@ def held(tab: str) -> int:
     return sum(len(file.data) for file in list(files.values()))
 
 
+def holder(tab: str) -> str:
+    """The session that a tab is connected with, "" where there is no such tab."""
+    client = Runtime.instance().get_client(tab)
+    context = client.client_context if client else None
+    return dict(context.headers).get(sessions.HEADER, "") if context else ""
+
+
 def automatic(message: bytes) -> bool:
     """Whether a tab sent this by itself, as a page that refreshes does, and no person."""
     parsed = BackMsg()
@@ -263,7 +270,9 @@ app = st.App(
             encrypted=encrypted,
             public_url=lambda: settings.load().public_url,
         ),
-        Middleware(Gate, database=serving.database, quota=quota, automatic=automatic),
+        Middleware(
+            Gate, database=serving.database, quota=quota, holder=holder, automatic=automatic
+        ),
         Middleware(Asking),
     ],
     on_script_error=show_failure,

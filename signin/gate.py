@@ -13,18 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from records.access import sessions
 from records.database import Database
 from records.errors import RecordError
-from signin import cookies
+from signin import cookies, tab
 from signin.quota import Quota
 
 # Everything else asks for a session; a path that is not listed here cannot be forgotten.
 OPEN = {"/healthz", "/_stcore/health", "/favicon.png", "/manifest.json", "/signin"}
 OPEN_BELOW = ("/signin/", "/static/")
-UPLOADS = "/_stcore/upload_file/"
 # Streamlit's message for "run the page again" (BackMsg, field 11, empty).
 RERUN = b"\x5a\x00"
 # A link on another site arrives without the cookie, which is SameSite=Strict. A page from here
 # that leads on has it.
 ONWARD = '<!doctype html><title>DermTrace</title><meta http-equiv="refresh" content="0; url={}">'
+OTHERS = "This tab belongs to another session."
 AT_ONCE = 8  # sessions looked up at the same time
 
 log = logging.getLogger("dermtrace")
@@ -34,6 +34,7 @@ class Gate:
     """Lets through what carries the cookie of a live session, and refuses everything else.
 
     `automatic` says whether a browser sent a message by itself: those do not keep a session alive.
+    `holder` gives the session that a tab is connected with, "" where there is no such tab.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class Gate:
         *,
         database: Callable[[], Database],
         quota: Quota,
+        holder: Callable[[str], str],
         automatic: Callable[[bytes], bool],
     ) -> None:
         self.app = app
         self.database = database
         self.quota = quota
+        self.holder = holder
         self.automatic = automatic
         self.limiter = anyio.CapacityLimiter(AT_ONCE)
 
@@ -67,11 +70,17 @@ class Gate:
             await _send_to_sign_in(scope, receive, _ending(scope, send))
             return
         MutableHeaders(scope=scope)[sessions.HEADER] = session
+        named = tab.named(scope)
+        foreign = self.holder(named) not in {"", session} if named else False
         if scope["type"] == "websocket" and is_foreign(Headers(scope=scope)):
             await _say("This page belongs to another address.", 403, scope, receive, send)
         elif scope["type"] == "websocket":
+            if foreign:
+                tab.renew(scope)
             await self.app(scope, self._watched(session, receive), send)
-        elif scope["path"].startswith(UPLOADS) and scope["method"] == "PUT":
+        elif foreign:
+            await _say(OTHERS, 403, scope, receive, send)
+        elif named and scope["method"] == "PUT":
             await self.quota.pass_on(self.app, session, scope, receive, send)
         else:
             await self.app(scope, receive, send)

@@ -7,6 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from signin.tab import named
+
 
 class Quota:
     """Counts what lies in memory and what is on its way, by session.
@@ -26,7 +28,7 @@ class Quota:
         self, app: ASGIApp, session: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Hands an upload on if it still fits; 413 otherwise, before anything of it is read."""
-        tab = scope["path"].split("/")[3]
+        tab = named(scope)
         length = Headers(scope=scope).get("content-length", "")
         size = min(int(length), self.a_file) if length.isdecimal() else self.a_file
         if self._in_memory(session) + self._coming[session] + size > self.limit:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
 import app
 from pages.components.frame import serving
 from records.errors import DiskFull
 from records.keeping import staging
-from signin import cookies
+from signin import cookies, gate
 from signin.gate import RERUN
 from tests.signing import admit
 from tests.tiny import save_tiny_model
@@ -89,6 +90,33 @@ def test_no_tab_opens_without_a_session(client: TestClient) -> None:
         tab.send_bytes(RERUN)
         assert tab.receive_bytes()
     client.cookies.clear()
+
+
+def test_a_tab_answers_to_nobody_but_whose_it_is(client: TestClient) -> None:
+    def begun(tab: WebSocketTestSession) -> str:
+        """Runs the page, and gives the tab's id."""
+        tab.send_bytes(RERUN)
+        while True:
+            message = ForwardMsg.FromString(tab.receive_bytes())
+            if message.WhichOneof("type") == "new_session":
+                return message.new_session.initialize.session_id
+
+    hers, another = (
+        {"cookie": f"{cookies.SESSION}={admit(serving.database(), name=name)}"}
+        for name in ("Vera", "Eve")
+    )
+    asked = ["streamlit", "token"]
+    with client.websocket_connect(STREAM, subprotocols=asked, headers={**hers}) as tab:
+        address = f"/_stcore/upload_file/{(mine := begun(tab))}/1"
+        for method in ("PUT", "DELETE"):
+            answer = client.request(method, address, headers=another)
+            assert (answer.status_code, answer.text) == (403, gate.OTHERS)
+            assert client.request(method, address, headers=hers).text != gate.OTHERS
+        again = [*asked, mine]
+        with client.websocket_connect(STREAM, subprotocols=again, headers={**another}) as other:
+            assert begun(other) != mine
+        with client.websocket_connect(STREAM, subprotocols=again, headers={**hers}) as back:
+            assert begun(back) == mine
 
 
 @pytest.mark.parametrize("path", ["/admin/accounts", "/_stcore/metrics", "/_stcore/host-config"])

@@ -81,6 +81,7 @@ class House:
     door: Door
     app: Starlette
     held: dict[str, int] = field(default_factory=dict)
+    holders: dict[str, str] = field(default_factory=dict)
     provider: list[Provider] = field(default_factory=list)
 
     def client(self, token: str = "", *, at: str = HERE, place: str = "10.0.0.1") -> TestClient:
@@ -94,6 +95,7 @@ class House:
 @pytest.fixture
 def house(database: Database, clock: Clock) -> House:
     held: dict[str, int] = {}
+    holders: dict[str, str] = {}
     provider: list[Provider] = []
     door = Door(
         database=lambda: database,
@@ -106,21 +108,23 @@ def house(database: Database, clock: Clock) -> House:
     app = Starlette(
         routes=[
             *routes(door),
-            Route("/_stcore/upload_file/{tab}/{file}", _take(held), methods=["PUT"]),
+            Route("/_stcore/upload_file/{tab}/{file}", _take(held), methods=["PUT", "DELETE"]),
             Route("/{path:path}", _say, methods=METHODS),
             WebSocketRoute("/_stcore/stream", _echo),
+            WebSocketRoute("/protocols", _say_protocols),
         ],
         middleware=[
             Middleware(
                 Gate,
                 database=lambda: database,
                 quota=quota,
+                holder=lambda tab: holders.get(tab, ""),
                 automatic=lambda message: message == AUTOMATIC,
             ),
             Middleware(SessionMiddleware, secret_key="of the tests"),
         ],
     )
-    return House(door, app, held, provider)
+    return House(door, app, held, holders, provider)
 
 
 async def _say(request: Request) -> PlainTextResponse:
@@ -143,3 +147,9 @@ async def _echo(websocket: WebSocket) -> None:
             await websocket.send_bytes(await websocket.receive_bytes())
     except WebSocketDisconnect:
         pass
+
+
+async def _say_protocols(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(websocket.headers["sec-websocket-protocol"])
+    await websocket.close()

@@ -173,6 +173,21 @@ def test_records_that_cannot_be_read_let_nobody_in(
     assert answer.text.startswith("The database file is missing.")
 
 
+def test_nobody_reaches_into_the_tab_of_another_session(house: House, database: Database) -> None:
+    token = admit(database)
+    house.holders["hers"] = sessions.find(database, token).id
+    hers, stranger = house.client(token), house.client(start(database, add(database, name="Nora")))
+    for method in ("PUT", "DELETE"):
+        assert stranger.request(method, "/_stcore/upload_file/hers/1").status_code == 403
+        assert hers.request(method, "/_stcore/upload_file/hers/1").status_code == 200
+        assert stranger.request(method, "/_stcore/upload_file/theirs/1").status_code == 200
+    asked = ["streamlit", "token", "hers"]
+    with hers.websocket_connect("/protocols", subprotocols=asked) as socket:
+        assert socket.receive_text() == "streamlit, token, hers"
+    with stranger.websocket_connect("/protocols", subprotocols=asked) as socket:
+        assert socket.receive_text() == "streamlit, token"
+
+
 def test_one_session_holds_only_so_much(house: House, database: Database) -> None:
     token = admit(database)
     client = house.client(token)
