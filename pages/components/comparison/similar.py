@@ -1,6 +1,5 @@
 """Similar confirmed cases: nearest by the network's features, and what they turned out to be."""
 
-import io
 import logging
 import secrets
 from collections.abc import Mapping
@@ -136,7 +135,7 @@ def _foreign(one: Neighbour) -> None:
     if small is None:
         st.caption("Its photo is not at hand.")
     else:
-        st.image(small, width=WIDTH, alt=f"Photo of a {name.lower()}")
+        st.image(small, width=WIDTH, alt=f"Photo of a {name.lower()}", output_format="JPEG")
     st.markdown(f"**{name}**")
 
 
@@ -148,9 +147,7 @@ def _picture(path: str) -> bytes | None:
     except (OSError, InvalidImage):
         return None
     picture.thumbnail((thumbnails.SIDE, thumbnails.SIDE))
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=88)
-    return file.getvalue()
+    return thumbnails.encoded(picture)
 
 
 def _search(model: Model, page: LesionPage) -> Found:

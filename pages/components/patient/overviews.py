@@ -1,12 +1,11 @@
 """A patient's overview photos: a body region, to find lesions again. They are never analysed."""
 
 import datetime
-import io
 from dataclasses import replace
 
 import streamlit as st
 
-from pages.components.frame import guard, oversize, removing, saves, serving
+from pages.components.frame import guard, oversize, removing, saves, serving, thumbnails
 from pages.components.frame.words import count, markdown
 from records.access.actors import CLINICIAN, Actor
 from records.clinic import overviews
@@ -122,7 +121,7 @@ def picture(actor: Actor, one: Overview, size: str) -> None:
         st.caption(f":material/warning: {markdown(str(error))}")
     else:
         alt = f"Overview photo, {long_date(one.taken_on) or 'day not known'}"
-        st.image(small, width="stretch", alt=alt)
+        st.image(small, width="stretch", alt=alt, output_format="JPEG")
 
 
 # A photo's file never changes; who may see it is asked where its id comes from.
@@ -132,6 +131,4 @@ def _picture(overview_id: str, size: str, _actor: Actor) -> bytes:
     original = overviews.read(database, store, actor=_actor, overview_id=overview_id)
     shown = serving.decoder().read(original).picture
     shown.thumbnail((SIDES[size], SIDES[size]))
-    file = io.BytesIO()
-    shown.save(file, "JPEG", quality=88)
-    return file.getvalue()
+    return thumbnails.encoded(shown)
