@@ -107,7 +107,7 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
         assert wanted in headings
     told = {metric.label: metric.delta for metric in page.metric}
     assert told["Melanomas above the alert line"].endswith("of 5 melanomas")
-    assert len(page.get("plotly_chart")) == 6
+    assert len(page.get("plotly_chart")) == 7
     assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
     assert r"Fewer do: blue \+ 10 \%." in says(page)
     assert "head alone minus the whole network: -0.10 (-0.20 to 0.00)" in says(page)

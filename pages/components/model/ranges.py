@@ -65,9 +65,11 @@ def figure(ranges: Sequence[Range], *, theme: str, least: float | None = None) -
         )
     )
     lowest = min([one.low for one in ranges] + ([least] if least else []))
-    start = max(0.0, int(lowest * 10 - 1) / 10)
+    start = max(0.0, int(lowest * 20 - 0.5) / 20)
     chart.update_xaxes(range=[start, 1.02], tickformat=".0%", nticks=5, fixedrange=True)
-    chart.update_yaxes(autorange="reversed", fixedrange=True, showgrid=False, automargin=True)
+    chart.update_yaxes(
+        range=[len(ranges) - 0.5, -0.5], fixedrange=True, showgrid=False, automargin=True
+    )
     if least:
         chart.add_vline(x=least, line={"color": quiet, "width": 1, "dash": "dot"})
     chart.update_layout(

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from pages.components.frame.words import DASH, NARROW_SPACE, markdown, percent
+from pages.components.model import ranges
 from pages.components.model.card import Part, between, diagnosis_name
 from pages.components.model.measures import how, table
+from pages.components.model.ranges import Range
 
 
 def refusals(report: Part | None) -> None:
@@ -47,17 +49,28 @@ def changes(report: Part | None) -> None:
     if not report:
         return
     st.subheader("The same photo, made another way", anchor=False)
-    found = report["changes"]
-    table(
-        {
-            "Change": [_capital(kind) for kind in found],
-            "Same top diagnosis": [_kept(one) for one in found.values()],
-            "Photos": [_counted(one, report["photos"]) for one in found.values()],
-            "Mean change of a probability": [_moved(one, "mean_change") for one in found.values()],
-            "Of the one that changes most": [_moved(one, "moved") for one in found.values()],
-        }
-    )
-    if wanted := report.get("wanted"):
+    found, wanted = report["changes"], report.get("wanted")
+    shown = [
+        Range(_capital(kind), one["same_top_diagnosis"], *one["interval"], report["photos"])
+        for kind, one in found.items()
+        if "interval" in one  # an older card has none
+    ]
+    ranges.draw("Photos that keep their top diagnosis", shown, key="changes", least=wanted)
+    with st.expander(
+        "These numbers, and how far the probabilities move", expanded=len(shown) < len(found)
+    ):
+        table(
+            {
+                "Change": [_capital(kind) for kind in found],
+                "Same top diagnosis": [_kept(one) for one in found.values()],
+                "Photos": [_counted(one, report["photos"]) for one in found.values()],
+                "Mean change of a probability": [
+                    _moved(one, "mean_change") for one in found.values()
+                ],
+                "Of the one that changes most": [_moved(one, "moved") for one in found.values()],
+            }
+        )
+    if wanted:
         below = [kind for kind, one in found.items() if one["same_top_diagnosis"] < wanted]
         st.markdown(
             f"At least {percent(wanted)} of the photos should keep their top diagnosis. "
