@@ -18,8 +18,9 @@ from records.access.actors import ADMIN, Actor
 from records.database import Database, connect
 from records.errors import DatabaseNewer, RecordError
 from records.keeping import snapshot, workshop
+from records.keeping.outcome import NOTHING_BESIDE
 from records.keeping.place import Progress, open_place
-from records.keeping.restore import NOTHING_BESIDE, fill
+from records.keeping.restore import fill
 from records.keeping.workshop import Piece
 from records.schema import open_database, revisions
 from records.tables import BlobRow, PatientRow

@@ -5,11 +5,10 @@ again before any of their files is written. Nobody stays signed in. What the cli
 records comes back with them, into the data folder.
 """
 
-import datetime
 import hashlib
 import logging
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection, func, inspect, select
@@ -19,74 +18,19 @@ from records.access.actors import ADMIN, Actor
 from records.database import Database, connect, file_of
 from records.errors import DatabaseNewer, RecordError
 from records.keeping import arrival, erasure, removal, snapshot, swap, workshop
+from records.keeping.outcome import Restored
 from records.keeping.place import ERASED, Place, Progress, open_place
 from records.keeping.store import Store
 from records.schema import current, open_database, revisions, upgrade
 from records.tables import BlobRow, ErasureRow, PatientRow
 from records.translation import translated
-from records.wording import count
 
-NOTHING_BESIDE = (
-    "Own models, the case mix and training runs are not in this backup, and a restore leaves them"
-    " as they are."
-)
 NOT_CLEANED = (
     "Files that name a patient who was erased could not be cleaned, so nothing was restored."
 )
-# What a restore says of the rest when the records are back, and what the next start makes of it.
-PENDING = (
-    "Models, the case mix and training runs could not all be brought to their place: the disk is"
-    " full, or the folder cannot be written. Mend that, then start DermTrace again: it goes on."
-)
-SETTLED = "Models, the case mix and training runs are in their place now."
 NOT_EMPTY = "Somebody began to use the database meanwhile. Nothing was changed. Try again."
 
 log = logging.getLogger("dermtrace")
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What was brought back; `missing` counts files that the backup did not have whole.
-
-    `put_aside` names the file, or the server's schema, that keeps what was there, and `kept_in` the
-    folder with what was there beside the records. `beside` says what of the kind came back, and is
-    None where the backup has none because it is of an earlier version; `pending` says that it waits
-    on one side for the next start, which brings it to its place.
-    """
-
-    made_at: datetime.datetime
-    patients: int
-    files: int
-    missing: int
-    erased_again: int
-    put_aside: str
-    beside: str | None = ""
-    kept_in: str = ""
-    pending: bool = False
-
-    @property
-    def sentence(self) -> str:
-        """All of it, in words."""
-        patients, files = count(self.patients, "patient"), count(self.files, "file")
-        text = f"{patients} and {files} were restored."
-        if self.pending:
-            text += f" {PENDING}"
-        elif self.beside:
-            text += f" Restored as well: {self.beside}."
-        if self.beside is None:
-            text += f" {NOTHING_BESIDE}"
-        if self.erased_again:
-            text += f" {self.erased_again} patients erased since were erased again."
-        if self.missing:
-            text += f" {self.missing} files are not whole in the backup; verify names them."
-        if self.put_aside:
-            text += f" The database that was there is kept as {self.put_aside}."
-        return text + kept(self.kept_in)
-
-
-def kept(folder: str) -> str:
-    """Where the clinic's own models lie that were there before, in words; "" if there were none."""
-    return f" Models and the case mix that were there are kept in {folder}." if folder else ""
 
 
 def snapshots(source: str, *, actor: Actor, passphrase: str = "") -> list[str]:

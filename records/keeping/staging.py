@@ -18,7 +18,7 @@ from records import audit
 from records.access.actors import ADMIN, CONSOLE, Actor
 from records.database import Database, utc_now
 from records.errors import RecordError
-from records.keeping import arrival, backup, rehearsal, restore
+from records.keeping import arrival, backup, outcome, rehearsal, restore
 from records.keeping.place import Progress
 from records.keeping.snapshot import keep_in
 from records.keeping.store import Store, open_store
@@ -127,10 +127,10 @@ def carry_out(
         alone.execute("BEGIN EXCLUSIVE")  # one program of several that start at once
         settled = _finish(url, folder, source)
         staged = read(folder)
-        if staged is None or not (staged.waits or restore.PENDING in staged.sentence):
+        if staged is None or not (staged.waits or outcome.PENDING in staged.sentence):
             return None
         if not staged.waits:
-            ended = replace(staged, sentence=staged.sentence.replace(restore.PENDING, settled))
+            ended = replace(staged, sentence=staged.sentence.replace(outcome.PENDING, settled))
             return _noted(folder, ended) if settled else None
         actor = Actor(staged.account_id, frozenset({ADMIN}))
         try:
@@ -165,10 +165,10 @@ def _finish(url: str, folder: Path, source: str) -> str:
     if not done:
         return ""
     try:
-        return f"{restore.SETTLED}{restore.kept(arrival.settle(folder))}"
+        return f"{outcome.SETTLED}{outcome.kept(arrival.settle(folder))}"
     except OSError:
         log.exception("What a restore brought still waits for its place")
-        return restore.PENDING
+        return outcome.PENDING
 
 
 def _restore(

@@ -17,7 +17,7 @@ from records.access import accounts, passwords, sessions
 from records.access.accounts import AccountRow
 from records.access.actors import ROLES, Actor
 from records.errors import NotAllowed, RecordError
-from records.keeping import arrival, backup, restore, staging
+from records.keeping import arrival, backup, outcome, restore, staging
 from records.keeping.store import Store, open_store
 from records.schema import open_database
 from records.tables import PatientRow
@@ -230,7 +230,7 @@ def test_a_disk_that_is_full_after_the_swap_hides_nothing_and_the_next_start_goe
         assert done and done.state == staging.DONE
         assert done.sentence.startswith("1 patient and 1 file were restored.")
         pending = arrival.waiting(folder) != ""
-        assert pending == (restore.PENDING in done.sentence)
+        assert pending == (outcome.PENDING in done.sentence)
         assert pending or beside(folder) == {"then"}
         told.add((pending, staging.read(folder) == done))
         clinic = reopened(folder)
@@ -239,8 +239,8 @@ def test_a_disk_that_is_full_after_the_swap_hides_nothing_and_the_next_start_goe
         assert seen and seen.state == staging.DONE and "restored." in seen.sentence
         carry_out(url, folder, store)  # the next start
         staged = staging.read(folder)
-        assert staged and staged.state == staging.DONE and restore.PENDING not in staged.sentence
-        assert (restore.SETTLED in staged.sentence) == pending
+        assert staged and staged.state == staging.DONE and outcome.PENDING not in staged.sentence
+        assert (outcome.SETTLED in staged.sentence) == pending
         assert beside(folder) == {"then"} and not (folder / arrival.STAGED).exists()
         (aside,) = folder.glob(f"{arrival.ASIDE}*")
         assert beside(aside) == {"since"}

@@ -9,7 +9,7 @@ from records import audit, preferences
 from records.clinic import deletion
 from records.errors import NotAllowed, NotFound, RecordError
 from records.keeping import backup, erasure, rehearsal, upkeep
-from records.keeping.restore import NOTHING_BESIDE
+from records.keeping.outcome import NOTHING_BESIDE
 from records.keeping.upkeep import Upkeep
 from records.preferences import BACKUP_HOURS
 from tests.records.clinic import CLINIC, OFFICE, Clinic, picture

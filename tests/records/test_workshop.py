@@ -9,9 +9,18 @@ from pathlib import Path
 import pytest
 
 from records.errors import DatabaseDamaged
-from records.keeping import arrival, backup, erasure, rehearsal, restore, verification, workshop
+from records.keeping import (
+    arrival,
+    backup,
+    erasure,
+    outcome,
+    rehearsal,
+    restore,
+    verification,
+    workshop,
+)
+from records.keeping.outcome import Restored
 from records.keeping.place import open_place
-from records.keeping.restore import Restored
 from records.keeping.store import open_store
 from records.keeping.workshop import Piece
 from records.schema import open_database
@@ -222,7 +231,7 @@ def test_an_older_backup_leaves_models_as_they_are(sqlite_clinic: Clinic, tmp_pa
     (file,) = (Path(to) / workshop.LISTS).iterdir()
     file.unlink()
     before = there(folder)
-    assert restore.NOTHING_BESIDE in bring(to, folder).sentence
+    assert outcome.NOTHING_BESIDE in bring(to, folder).sentence
     assert there(folder) == before
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.components.frame import guard, restarting, saves, serving
 from pages.components.frame.words import count, markdown
 from records.access.actors import ADMIN, Actor
-from records.keeping import rehearsal, restore, staging
+from records.keeping import outcome, rehearsal, restore, staging
 from records.keeping.rehearsal import Contents
 from skinmodel.export import long_date
 
@@ -75,7 +75,7 @@ def confirm(contents: Contents) -> None:
         f"{f', {contents.beside}' if contents.beside else ''}."
     )
     if contents.beside is None:
-        st.write(restore.NOTHING_BESIDE)
+        st.write(outcome.NOTHING_BESIDE)
     st.write(WHAT)
     names = ", ".join(markdown(name) for name in sorted(contents.admins.values()))
     if person.account.id not in contents.admins:
