@@ -31,6 +31,8 @@ refused instead of 105, and of lesions' pieces 23 instead of 15, with 11 of the 
 melanomas among them, as before. With 200 to 1,500 pieces of each kind to learn from it is 193 to
 195, with a strength of 0.01 to 10 188 to 196. Pieces mirrored until they fill a photo, and so not
 enlarged: skin 131 instead of 58, lesions 75 instead of 84.
+Its share of the lesions that may be refused is taken from the two distances: on test photos
+screenshots fell from 0.989 to 0.979, all other pictures together from 0.998 to 0.996.
 """
 
 import math
