@@ -5,6 +5,7 @@ pictures and for plain skin, which need no photos from elsewhere. `python -m ben
 MODEL` keeps what is found in that model's card.
 """
 
+import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import settings
+from benchmarks.robustness import data_folder
 from skinmodel.analysis import extract_features
 from skinmodel.bundle import Model, load_model, rewrite_card
 from skinmodel.images import InvalidImage, read_photo
-from skinmodel.predict import find_photos
+from skinmodel.predict import InvalidInput, find_photos
 from skinmodel.registry import Registry
 from skinmodel.unknown import THRESHOLD
 from skinmodel.weights import InvalidModel
@@ -120,7 +122,16 @@ def keep(model: Path, folder: Path, most: int = MOST, crops: int = CROPS) -> Non
     rewrite_card(model, {"numbers": numbers})
 
 
-if __name__ == "__main__":
-    from benchmarks.robustness import data_folder
+def main() -> int:
+    """Writes into the card of a model what it takes strange pictures for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.strange", description=main.__doc__)
+    parser.add_argument("model", type=Path, help="the model's folder")
+    try:
+        keep(parser.parse_args().model, data_folder())
+    except (InvalidModel, InvalidInput, InvalidImage) as error:
+        parser.error(str(error))
+    return 0
 
-    keep(Path(sys.argv[1]), data_folder())
+
+if __name__ == "__main__":
+    sys.exit(main())
