@@ -14,10 +14,14 @@ pytestmark = pytest.mark.browser
 
 
 class Line:
-    """A tab's connection; the answers after a comparison has begun wait, as on a busy server."""
+    """A tab's connection; the answers after some work has begun wait, as on a busy server.
 
-    def __init__(self, page: Page) -> None:
+    `begun` is what the page says then.
+    """
+
+    def __init__(self, page: Page, begun: bytes = WAITING) -> None:
         self.page = page
+        self.begun = begun
         self.asked: list[BackMsg] = []
         self.held: list[bytes] | None = None
         self.state = "new"
@@ -39,7 +43,7 @@ class Line:
             self.held.append(data)
             return
         self.tab.send(data)
-        if self.state == "new" and WAITING in data:
+        if self.state == "new" and self.begun in data:
             self.state = "waits"
         if self.state == "waits" and ForwardMsg.FromString(data).HasField("script_finished"):
             self.state, self.held = "held", []  # from here on the tab hears nothing

@@ -16,6 +16,7 @@ from skinmodel.deadline import Progress
 from skinmodel.export import long_date
 
 Sheet = TypeVar("Sheet")
+DIALOG = "drawing-dialog"  # Streamlit's name of the one opened last
 
 
 class Drawn(Protocol):
@@ -55,6 +56,7 @@ def opened(form: str, shot: Shot, make: Callable[[Progress], Sheet]) -> Sheet | 
 
     To be called in a `part`.
     """
+    st.session_state[DIALOG] = aside.this()
     of, task = st.session_state.get(_kept(form), ("", None))
     if task is None or of != shot.photo.id:
         task = Task(make, "Opening")
@@ -66,6 +68,11 @@ def opened(form: str, shot: Shot, make: Callable[[Progress], Sheet]) -> Sheet | 
         st.warning(markdown(answer))
         return None
     return answer
+
+
+def leave() -> None:
+    """The dialog is closed with nothing saved; what still opens is drawn into no other."""
+    aside.end(st.session_state.pop(DIALOG, ""))
 
 
 def close(form: str) -> None:

@@ -46,7 +46,7 @@ def offer(shot: Shot) -> None:
         correct(shot)
 
 
-@st.dialog("Correct the outline", width="large")
+@st.dialog("Correct the outline", width="large", on_dismiss=drawing.leave)
 @aside.part
 def correct(shot: Shot) -> None:
     """The photo with its outline to move; saving measures it anew. Call `drawing.begin` before."""

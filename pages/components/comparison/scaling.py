@@ -57,7 +57,7 @@ def offer(shot: Shot) -> None:
         mark(shot)
 
 
-@st.dialog("Mark the scale", width="large")
+@st.dialog("Mark the scale", width="large", on_dismiss=drawing.leave)
 @aside.part
 def mark(shot: Shot) -> None:
     """The photo with a distance to mark; saving measures it anew. Call `drawing.begin` before."""

@@ -84,13 +84,23 @@ def part(draw: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
-        message, this = ForwardMsg(), ThreadState.get().fragment_id
-        if this:
-            message.stop_auto_rerun.fragment_ids.append(this)
-            _tell(message)
+        end(this())
         draw(*args, **kwargs)
 
     return drawn
+
+
+def this() -> str:
+    """Streamlit's name of the part that is drawn, "" outside of any."""
+    return ThreadState.get().fragment_id or ""
+
+
+def end(part: str) -> None:
+    """Has a part ask no more."""
+    if part:
+        message = ForwardMsg()
+        message.stop_auto_rerun.fragment_ids.append(part)
+        _tell(message)
 
 
 def watch(task: Task[Any], *, quiet: bool = False) -> None:
@@ -99,7 +109,7 @@ def watch(task: Task[Any], *, quiet: bool = False) -> None:
         st.progress(*task.reported)
     message = ForwardMsg()
     message.auto_rerun.interval = AGAIN
-    message.auto_rerun.fragment_id = ThreadState.get().fragment_id or ""
+    message.auto_rerun.fragment_id = this()
     _tell(message)
 
 
