@@ -91,7 +91,8 @@ class Tries:
     def succeeded(self, name: str, address: str) -> None:
         """Forgets the failures of whoever it was, and remembers who signs in from where.
 
-        What others failed with a regular's name elsewhere is not forgotten by it.
+        What others failed with a regular's name elsewhere is not forgotten by it, nor what failed
+        at the address: else whoever is known there could try names for ever.
         """
         if (name, address) in self._seen:
             self._regulars.succeeded((name, address))

@@ -21,7 +21,6 @@ from signin.oidc import Provider, Refused
 from signin.onward import onward
 from signin.screens import AGAIN, NAME, NEW_NAME, PASSWORD, Field
 
-LONGEST_NAME = 200  # characters that are remembered of a name that was tried
 AT_ONCE = 4  # password checks at the same time, each of which takes 46 MiB
 OTHER_SITE = "This form was open for too long, or came from another page. Try again."
 UNEQUAL = "The two passwords differ."
@@ -86,7 +85,7 @@ def sign_in_form(door: Door, request: Request, form: Form) -> Response:
 def sign_in(door: Door, request: Request, form: Form) -> Response:
     """Looks at name and password, later and later after failed tries."""
     name = form.get("name", "").strip()
-    tried = name.casefold()[:LONGEST_NAME], _address(door, request)
+    tried = accounts.key_of(name), _address(door, request)
     if wait := door.tries.wait(*tried):
         response = _sign_in_page(door, request, form, {}, said=_later(wait), status=429)
         response.headers["Retry-After"] = str(round(wait) + 1)

@@ -152,7 +152,7 @@ def verify(database: Database, *, name: str, password: str) -> Account:
     Takes about as long for an unknown name as for a known one.
     """
     with database.read() as session:
-        row = session.scalar(select(AccountRow).where(AccountRow.key == _key(name)))
+        row = session.scalar(select(AccountRow).where(AccountRow.key == key_of(name)))
     kept = row.password if row else None
     right = passwords.matches(password, kept)
     if not right or row is None or row.disabled:
@@ -213,13 +213,13 @@ def insert(
     if not shown or len(shown) > LONGEST_NAME or not shown.isprintable():
         sentence = f"Give a name of 1 to {LONGEST_NAME} letters, digits and signs."
         raise InvalidRecord({"name": sentence})
-    if session.scalar(select(AccountRow.id).where(AccountRow.key == _key(shown))):
+    if session.scalar(select(AccountRow.id).where(AccountRow.key == key_of(shown))):
         raise NameTaken
     wanted = _checked(roles)
     row = AccountRow(
         id=uuid.uuid4().hex,
         name=shown,
-        key=_key(shown),
+        key=key_of(shown),
         clinician=CLINICIAN in wanted,
         admin=ADMIN in wanted,
         disabled=False,
@@ -276,14 +276,14 @@ def _free_name(session: Session, name: str) -> str:
     start = " ".join(plain.split())[: LONGEST_NAME - 6] or "Account"
     taken = select(AccountRow.id)
     free, number = start, 1
-    while session.scalar(taken.where(AccountRow.key == _key(free))):
+    while session.scalar(taken.where(AccountRow.key == key_of(free))):
         number += 1
         free = f"{start} {number}"
     return free
 
 
-def _key(name: str) -> str:
-    """By which an account is found: spelling of capitals and spaces does not matter."""
+def key_of(name: str) -> str:
+    """The form of a name by which an account is found, whatever its capitals, widths and spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())[: 4 * LONGEST_NAME]
 
 

@@ -109,8 +109,8 @@ def restore(
         if not there:
             if not in_place:
                 swap.discard(url)
-            if folder:
-                arrival.discard(folder)
+            if folder and arrival.waiting(folder) in ("", request):
+                arrival.discard(folder)  # not what an earlier restore still has to put in place
     beside = None if pieces is None else workshop.described(pieces)
     missing += missing_beside
     done = Restored(made_at, patients, restored, missing, again, aside, beside)

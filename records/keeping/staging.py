@@ -79,8 +79,10 @@ def look(database: Database, folder: Path, *, actor: Actor) -> Staged | None:
     """
     actor.require(ADMIN)
     staged = read(folder)
-    if staged and staged.waits and _is_done(database, staged.id):
-        return replace(staged, state=DONE, ended_at=database.now(), sentence=RESTORED)
+    if staged and staged.waits and (at := _done_at(database, staged.id)):
+        waits = arrival.waiting(folder) == staged.id
+        sentence = f"{RESTORED} {outcome.PENDING}" if waits else RESTORED
+        return replace(staged, state=DONE, ended_at=at, sentence=sentence)
     return staged
 
 
@@ -121,15 +123,17 @@ def carry_out(
     backed up first. Whatever fails, they stay as they were and the program starts with them.
     """
     found = read(folder)
-    if not ((found and found.waits) or arrival.waiting(folder)):
+    if not ((found and (found.waits or _pending(found))) or arrival.waiting(folder)):
         return None
     with closing(sqlite3.connect(folder / LOCK, timeout=600, isolation_level=None)) as alone:
         alone.execute("BEGIN EXCLUSIVE")  # one program of several that start at once
         settled = _finish(url, folder, source)
         staged = read(folder)
-        if staged is None or not (staged.waits or outcome.PENDING in staged.sentence):
+        if staged is None or not (staged.waits or _pending(staged)):
             return None
         if not staged.waits:
+            if not arrival.waiting(folder):  # an earlier start could not write that down
+                settled = settled or outcome.SETTLED
             ended = replace(staged, sentence=staged.sentence.replace(outcome.PENDING, settled))
             return _noted(folder, ended) if settled else None
         actor = Actor(staged.account_id, frozenset({ADMIN}))
@@ -159,7 +163,7 @@ def _finish(url: str, folder: Path, source: str) -> str:
     except RecordError:  # the start itself says why
         return ""
     try:
-        done = _is_done(database, request)
+        done = _done_at(database, request)
     finally:
         database.close()
     if not done:
@@ -183,7 +187,7 @@ def _restore(
 ) -> str:
     database = open_database(url, before_migration=keep_in(source))
     try:
-        if _is_done(database, staged.id):  # cut off, or the disk full, before it was written down
+        if _done_at(database, staged.id):  # cut off, or the disk full, before it was written down
             return RESTORED
         if staged.tries >= MOST_TRIES:
             _note(database, actor, "restore given up", staged)
@@ -216,10 +220,16 @@ def _restore(
     return restored.sentence + before
 
 
-def _is_done(database: Database, request: str) -> bool:
-    """Whether the records are those that a request brought back; they alone tell for certain."""
+def _pending(staged: Staged) -> bool:
+    """Whether it says that something still waits for its place."""
+    return outcome.PENDING in staged.sentence
+
+
+def _done_at(database: Database, request: str) -> datetime.datetime | None:
+    """When a request brought the records back, if it did; they alone tell for certain."""
     kind = audit.RESTORED
-    return bool(audit.entries(database, actor=CONSOLE, kind=kind, object_id=request, limit=1))
+    found = audit.entries(database, actor=CONSOLE, kind=kind, object_id=request, limit=1)
+    return found[0].at if found else None
 
 
 def _noted(folder: Path, ended: Staged) -> Staged:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,9 @@ def test_a_disk_that_is_full_after_the_swap_hides_nothing_and_the_next_start_goe
         assert patients(clinic) == ["4711"]
         seen = staging.look(clinic.database, folder, actor=OFFICE)
         assert seen and seen.state == staging.DONE and "restored." in seen.sentence
+        assert (outcome.PENDING in seen.sentence) == pending
+        again = staging.look(clinic.database, folder, actor=OFFICE)
+        assert again and again.ended_at == seen.ended_at
         carry_out(url, folder, store)  # the next start
         staged = staging.read(folder)
         assert staged and staged.state == staging.DONE and outcome.PENDING not in staged.sentence
@@ -255,6 +259,19 @@ def test_a_disk_that_is_full_after_the_swap_hides_nothing_and_the_next_start_goe
         attempt(number * writes // count, 10**6)
     attempt(writes - 2, 1)  # no room to write down what came of it
     assert told == {(True, False), (True, True), (False, False), (False, True)}
+
+
+def test_what_an_earlier_start_could_not_write_down_is_told_by_the_next(
+    tmp_path: Path, begun: Path
+) -> None:
+    folder = shutil.copytree(begun, tmp_path / "there")
+    url, store = f"sqlite:///{folder / 'records.sqlite'}", open_store(str(folder / "photos"))
+    done = carry_out(url, folder, store)
+    assert done and done.state == staging.DONE
+    staging._write(folder, replace(done, sentence=f"Restored. {outcome.PENDING}"))
+    told = carry_out(url, folder, store)
+    assert told and told.sentence == f"Restored. {outcome.SETTLED}"
+    assert staging.read(folder) == told and carry_out(url, folder, store) is None
 
 
 def test_a_request_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:

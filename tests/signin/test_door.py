@@ -148,6 +148,13 @@ def test_wrong_tries_wait_and_the_right_password_does_not_help_meanwhile(
     assert {entry.object_id for entry in refused} == {anna.id} and len(refused) == 5
 
 
+def test_a_name_written_otherwise_waits_as_the_same(house: House, anna: Account) -> None:
+    client = house.client()
+    spellings = ("anna berg", "Anna  Berg", "\uff41nna berg", "a\uff4ena berg", "ANNA\u00a0BERG")
+    codes = [sign_in(client, "a wrong phrase", name=one) for one in 2 * spellings]
+    assert codes[:3] == [401] * 3 and codes[-1] == 429
+
+
 def test_many_names_from_one_address_wait_too(house: House, anna: Account) -> None:
     client = house.client()
     codes = [sign_in(client, name=f"guess {number}") for number in range(22)]
