@@ -6,9 +6,7 @@ card's numbers that a refusal has a part in are measured anew, all others are th
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +16,11 @@ from skinmodel.bundle import MODEL_KEYS, load_model, read_network, save_model
 from skinmodel.golden import GOLDEN, answers, golden_bytes
 from training.data.manifest import Manifest, read_isic
 from training.learning.config import InvalidConfig, read_object
-from training.learning.run import open_table
-from training.measuring.candidate import commit, with_refusals
+from training.measuring.candidate import with_refusals
 from training.measuring.cases import score_cases
 from training.measuring.numbers import alert_numbers, with_tests
 from training.measuring.refusal import measure_unknown, unknown_of
-from training.remeasure import KEPT, Progress, check_sides, settings_of
+from training.remeasure import KEPT, Progress, now, reopened
 from training.terminal import show_steps
 
 STEPS = 4
@@ -79,15 +76,7 @@ def refit(
     """
     model = load_model(folder)
     old = dict(model.card.get("numbers") or {})
-    with tempfile.TemporaryDirectory() as scratch:
-        run = open_table(
-            manifest,
-            folder=Path(scratch),
-            config=settings_of(model),
-            cache=cache,
-            progress=lambda *n: progress("decoding", *n),
-        )
-        check_sides(run.table, model.card)
+    with reopened(model, manifest, cache=cache, progress=progress) as run:
         progress("fitting", 0, STEPS)
         kept_apart = score_cases(model.network, run, "calibration")
         progress("fitting", 1, STEPS)
@@ -103,12 +92,11 @@ def refit(
         if model.calibration.alert:
             numbers["alert"] = alert_numbers(calibration, test, kept_apart)
         progress("measuring", 4, STEPS)
-    now = {"on": datetime.now(UTC).date().isoformat(), "commit": commit()}
     measured = {k: v for k, v in (model.card.get("measured") or {}).items() if k != "numbers"}
     rest = {name: value for name, value in model.card.items() if name not in MODEL_KEYS} | {
         **about,
         "numbers": numbers,
-        "measured": measured | {"unknown": now | {"refitted_from": model.version}},
+        "measured": measured | {"unknown": now() | {"refitted_from": model.version}},
     }
     golden = golden_bytes(answers(model.network, model.preparation, calibration, unknown))
     network, preparation = read_network(folder)

@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,15 +93,7 @@ def remeasure(
     model = load_model(folder)
     numbers = dict(model.card.get("numbers") or {})
     changes: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        run = open_table(
-            manifest,
-            folder=Path(scratch),
-            config=settings_of(model),
-            cache=cache,
-            progress=lambda *n: progress("decoding", *n),
-        )
-        check_sides(run.table, model.card)
+    with reopened(model, manifest, cache=cache, progress=progress) as run:
         if "numbers" in parts:
             found, changes["calibration"] = _numbers(model, run, numbers, progress)
             numbers |= found
@@ -115,10 +108,9 @@ def remeasure(
             progress("head alone", 1, 2)
             numbers["head_alone"] = head_alone(model, run, init, test)
             progress("head alone", 2, 2)
-    now = {"on": datetime.now(UTC).date().isoformat(), "commit": commit()}
     before = model.card.get("measured") or {}
     rewrite_card(
-        folder, changes | {"numbers": numbers, "measured": before | dict.fromkeys(parts, now)}
+        folder, changes | {"numbers": numbers, "measured": before | dict.fromkeys(parts, now())}
     )
 
 
@@ -145,7 +137,30 @@ def _numbers(
     return numbers, calibration.to_dict()
 
 
-def settings_of(model: Model) -> TrainConfig:
+@contextmanager
+def reopened(model: Model, manifest: Manifest, *, cache: Path, progress: Progress) -> Iterator[Run]:
+    """The photos that a model was made from, as a run of its settings that leaves nothing behind.
+
+    InvalidData if these are other photos, or the model has met the test lesions.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        run = open_table(
+            manifest,
+            folder=Path(scratch),
+            config=_settings(model),
+            cache=cache,
+            progress=lambda *n: progress("decoding", *n),
+        )
+        _check_sides(run.table, model.card)
+        yield run
+
+
+def now() -> dict[str, Any]:
+    """The day and the program's commit, for what a card says was measured."""
+    return {"on": datetime.now(UTC).date().isoformat(), "commit": commit()}
+
+
+def _settings(model: Model) -> TrainConfig:
     """The run's settings as far as measuring needs them; what this version lacks is passed over."""
     training = model.card.get("training") or {}
     known = {one.name for one in fields(TrainConfig)}
@@ -154,7 +169,7 @@ def settings_of(model: Model) -> TrainConfig:
     return TrainConfig.from_dict(values | shape)
 
 
-def check_sides(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
+def _check_sides(table: pd.DataFrame, card: Mapping[str, Any]) -> None:
     """InvalidData if the sides kept apart are not those that the model was measured on."""
     # A later version may leave out a training photo that this model still learned from.
     here, there = json.loads(json.dumps(counts(table))), card.get("splits") or {}
