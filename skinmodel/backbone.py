@@ -1,14 +1,25 @@
-"""The convolutional part of a network: torchvision's by name, or a plain stack of convolutions."""
+"""The convolutional part of a network: torchvision's by name, EfficientNet-Lite0, or plain."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models.efficientnet import EfficientNet, MBConv, MBConvConfig
 
-BACKBONES = ("mobilenet_v2", "resnet18", "resnet50", "efficientnet_b0", "convnext_tiny", "conv")
+LITE = "efficientnet_lite0"
+BACKBONES = (
+    "mobilenet_v2",
+    LITE,
+    "resnet18",
+    "resnet50",
+    "efficientnet_b0",
+    "convnext_tiny",
+    "conv",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +41,8 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     """A backbone without training; ValueError for a name that torchvision does not know."""
     if name == "conv":
         return _plain(filters)
+    if name == LITE:
+        return _of(_lite().features)
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ValueError(f"torchvision has no classifier named {name!r}.")
     whole = torchvision.models.get_model(name, weights=None)
@@ -37,6 +50,10 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     if not isinstance(layers, nn.Sequential):  # ResNet and its kin: everything before pooling
         children = [(n, m) for n, m in whole.named_children() if n not in ("avgpool", "fc")]
         layers = nn.Sequential(OrderedDict(children))
+    return _of(layers)
+
+
+def _of(layers: nn.Sequential) -> Backbone:
     shapes = _shapes(layers)
     halved = [count for count, (_, side) in enumerate(shapes, 1) if side > shapes[-1][1]]
     early = max(halved, default=len(shapes))
@@ -72,6 +89,29 @@ def fold(module: nn.Module) -> None:
             setattr(module, name, nn.Identity())
         fold(child)
         before = name, child
+
+
+def _lite() -> EfficientNet:
+    """EfficientNet-Lite0 of Liu and Tan (2020), in torchvision's parts and under its names.
+
+    EfficientNet-B0 for processors without fast sigmoids: no squeeze-and-excitation, ReLU6 for
+    SiLU. 75.1 % of ImageNet's photos are named rightly, MobileNetV2 names 71.9 %.
+    """
+    block = partial(MBConv, se_layer=lambda *_, **__: nn.Identity())
+    stages = (
+        (1, 3, 1, 32, 16, 1), (6, 3, 2, 16, 24, 2), (6, 5, 2, 24, 40, 2), (6, 3, 2, 40, 80, 3),
+        (6, 5, 1, 80, 112, 3), (6, 5, 2, 112, 192, 4), (6, 3, 1, 192, 320, 1),
+    )  # fmt: skip
+    network = EfficientNet(
+        [MBConvConfig(*stage, block=block) for stage in stages],
+        dropout=0.2,
+        norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
+    )
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.SiLU):
+                setattr(module, name, nn.ReLU6(inplace=True))
+    return network
 
 
 def _plain(filters: tuple[int, ...]) -> Backbone:
