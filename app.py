@@ -1,7 +1,6 @@
 """The door: serves the pages behind the gate, and loads the model before the first visitor."""
 
 import base64
-import gc
 import hashlib
 import importlib
 import logging
@@ -31,7 +30,7 @@ from streamlit.runtime import Runtime
 
 import settings
 from pages import components
-from pages.components.frame import restarting, serving
+from pages.components.frame import garbage, restarting, serving
 from pages.components.frame.asking import Asking
 from records.access import links, sessions
 from records.errors import RecordError
@@ -105,11 +104,7 @@ class SecurityHeaders:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Loads models, pages and records, then takes all of it out of the garbage collector's rounds.
-
-    Streamlit collects garbage after every rerun; with torch imported that costs 270 ms each time,
-    and whatever is only imported or opened later would be back in those rounds.
-    """
+    """Loads models, pages and records before the first visitor, and runs what works beside them."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     await to_thread.run_sync(bring_back)
@@ -128,11 +123,11 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
         importlib.import_module(module.name)
     Image.preinit()  # Pillow's readers, which the first picture would bring
     await to_thread.run_sync(welcome)
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     log.info("DermTrace is ready on %s", address())
     try:
         with (
+            garbage.collected(),
             process.kept(WORKER, settings.ROOT) if limits.worker else nullcontext(),
             upkeep.kept(serving.upkeep()),
         ):

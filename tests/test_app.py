@@ -3,6 +3,7 @@
 import gc
 import logging
 import shutil
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 import streamlit as st
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
+from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
 
 import app
-from pages.components.frame import serving
+from pages.components.frame import garbage, serving
 from records.errors import DiskFull
 from records.keeping import staging
 from signin import cookies, gate
@@ -61,6 +63,20 @@ def test_what_was_loaded_is_kept_from_the_collector(client: TestClient) -> None:
     assert gc.get_freeze_count() > 100_000  # torch's own objects are many more than that
     engine = serving.database().engine  # opened before, with all that its tables bring
     assert not any(one is engine for one in gc.get_objects())
+
+
+def test_garbage_is_collected_beside_the_reruns_not_after_each(client: TestClient) -> None:
+    assert not config.get_option("runner.postScriptGC")
+    gone = threading.Event()
+    with garbage.collected(every=0.01):
+        gc.disable()
+        try:
+            ring: list[object] = [type("Left", (), {"__del__": lambda _: gone.set()})()]
+            ring.append(ring)
+            del ring
+            assert gone.wait(timeout=20)
+        finally:
+            gc.enable()
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/media/nothing.png", "/_stcore/health"])

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,8 @@ def _gigabytes(size: int) -> str:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a text file so that a reader sees the old or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
+    # A name of its own: two runs on the same photos write what they share at the same time.
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with disk_full_named(path.parent, len(text)), part.open("w") as target:
             target.write(text)

@@ -81,6 +81,21 @@ def test_small_files_name_a_full_disk_too(tmp_path: Path, monkeypatch) -> None:
         append_line(tmp_path / "history.jsonl", "{}")
 
 
+def test_two_processes_may_write_the_same_file_at_once(tmp_path: Path, monkeypatch) -> None:
+    """Two runs that start together on the same photos both write down their shapes."""
+    path, real = tmp_path / "shapes.json", os.fsync
+
+    def while_the_other_writes(file: int) -> None:
+        monkeypatch.setattr(os, "fsync", real)
+        write_atomically(path, "the other's, and whole")
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", while_the_other_writes)
+    write_atomically(path, "[[1, 2]]")
+    assert path.read_text() == "[[1, 2]]"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def cache_of(folder: Path) -> np.ndarray:
     photo = folder / "one.png"
     if not photo.exists():
