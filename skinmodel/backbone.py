@@ -42,7 +42,7 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     if name == "conv":
         return _plain(filters)
     if name == LITE:
-        return _of(_lite().features)
+        return _of(efficientnet_lite0().features)
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ValueError(f"torchvision has no classifier named {name!r}.")
     whole = torchvision.models.get_model(name, weights=None)
@@ -53,11 +53,27 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     return _of(layers)
 
 
-def _of(layers: nn.Sequential) -> Backbone:
-    shapes = _shapes(layers)
-    halved = [count for count, (_, side) in enumerate(shapes, 1) if side > shapes[-1][1]]
-    early = max(halved, default=len(shapes))
-    return Backbone(layers, shapes[-1][0], early, shapes[early - 1][0])
+def efficientnet_lite0() -> EfficientNet:
+    """EfficientNet-Lite0 of Liu and Tan (2020), in torchvision's parts and under its names.
+
+    EfficientNet-B0 for processors without fast sigmoids: no squeeze-and-excitation, ReLU6 for
+    SiLU. 75.1 % of ImageNet's photos are named rightly, MobileNetV2 names 71.9 %.
+    """
+    block = partial(MBConv, se_layer=lambda *_, **__: nn.Identity())
+    stages = (
+        (1, 3, 1, 32, 16, 1), (6, 3, 2, 16, 24, 2), (6, 5, 2, 24, 40, 2), (6, 3, 2, 40, 80, 3),
+        (6, 5, 1, 80, 112, 3), (6, 5, 2, 112, 192, 4), (6, 3, 1, 192, 320, 1),
+    )  # fmt: skip
+    network = EfficientNet(
+        [MBConvConfig(*stage, block=block) for stage in stages],
+        dropout=0.2,
+        norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
+    )
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.SiLU):
+                setattr(module, name, nn.ReLU6(inplace=True))
+    return network
 
 
 def through(layers: nn.Sequential, photos: Tensor, early: int) -> tuple[Tensor, Tensor]:
@@ -91,27 +107,11 @@ def fold(module: nn.Module) -> None:
         before = name, child
 
 
-def _lite() -> EfficientNet:
-    """EfficientNet-Lite0 of Liu and Tan (2020), in torchvision's parts and under its names.
-
-    EfficientNet-B0 for processors without fast sigmoids: no squeeze-and-excitation, ReLU6 for
-    SiLU. 75.1 % of ImageNet's photos are named rightly, MobileNetV2 names 71.9 %.
-    """
-    block = partial(MBConv, se_layer=lambda *_, **__: nn.Identity())
-    stages = (
-        (1, 3, 1, 32, 16, 1), (6, 3, 2, 16, 24, 2), (6, 5, 2, 24, 40, 2), (6, 3, 2, 40, 80, 3),
-        (6, 5, 1, 80, 112, 3), (6, 5, 2, 112, 192, 4), (6, 3, 1, 192, 320, 1),
-    )  # fmt: skip
-    network = EfficientNet(
-        [MBConvConfig(*stage, block=block) for stage in stages],
-        dropout=0.2,
-        norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
-    )
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.SiLU):
-                setattr(module, name, nn.ReLU6(inplace=True))
-    return network
+def _of(layers: nn.Sequential) -> Backbone:
+    shapes = _shapes(layers)
+    halved = [count for count, (_, side) in enumerate(shapes, 1) if side > shapes[-1][1]]
+    early = max(halved, default=len(shapes))
+    return Backbone(layers, shapes[-1][0], early, shapes[early - 1][0])
 
 
 def _plain(filters: tuple[int, ...]) -> Backbone:

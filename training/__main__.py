@@ -49,6 +49,8 @@ def _run(given: argparse.Namespace) -> int:
             return download.run(
                 given, url=found.isic_url, official=official, sha256=found.isic_sha256
             )
+        case "weights":
+            return download.start(given)
         case "compare":
             return compare.run(given)
         case "fit-outline":

@@ -1,4 +1,4 @@
-"""`python -m training download`: the ISIC 2019 training set, from wherever it was cut off."""
+"""`python -m training download` and `weights`: what training needs that is not in the project."""
 
 import argparse
 import sys
@@ -8,12 +8,28 @@ from typing import Any
 from tqdm import tqdm
 
 from training.data import isic
+from training.data.imagenet import weights_file
 
 
 def add(commands: Any) -> None:
-    """Adds the command to an argument parser's commands."""
+    """Adds the commands to an argument parser's commands."""
     parser = commands.add_parser("download", help="fetch the ISIC 2019 training set; 20 GB of disk")
     parser.add_argument("--out", type=Path, required=True, help="folder; the same again goes on")
+    weights = commands.add_parser("weights", help="fetch ImageNet's weights for a backbone")
+    weights.add_argument("backbone", help="such as efficientnet_lite0 or mobilenet_v2")
+    weights.add_argument("--out", type=Path, required=True, help="folder for the file")
+
+
+def start(given: argparse.Namespace) -> int:
+    """Fetches weights to start from; 0 done. InvalidConfig with a sentence if there are none."""
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr) as bar:
+
+        def told(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        print(weights_file(given.backbone, given.out, progress=told))
+    return 0
 
 
 def run(given: argparse.Namespace, *, url: str, official: bool, sha256: str) -> int:

