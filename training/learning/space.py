@@ -20,7 +20,6 @@ from training.learning.origin import is_model
 UNITS, BATCHES = (64, 128, 256, 512), (16, 32, 64, 128)
 STACKS = tuple(tuple(width << i for i in range(depth)) for depth in (3, 4, 5) for width in (8, 16))
 LIGHT = ("mobilenet_v2", LITE, "resnet18", "efficientnet_b0")  # a CPU trains them within a day
-IMAGENET = Preparation()  # pixels as torchvision scales them
 DROPOUT, LEARNING_RATE = (0.0, 0.6), (1e-4, 1e-2)
 
 
@@ -80,8 +79,8 @@ class Space:
             network["filters"] = tuple(map(int, found["filters"].split()))
         own = {n: found[n] for n in ("learning_rate", "batch", "augmentation") if n in found}
         if network.get("backbone") not in (None, self.base.model.backbone):
-            pixels = SCALED.get(network["backbone"], {"mean": IMAGENET.mean, "std": IMAGENET.std})
-            own["preparation"] = replace(self.base.preparation, **pixels)
+            pixels = Preparation.from_dict(SCALED.get(network["backbone"], {}))
+            own["preparation"] = replace(self.base.preparation, mean=pixels.mean, std=pixels.std)
         return replace(self.base, model=replace(self.base.model, **network), **own)
 
     def init(self, config: TrainConfig) -> Path | None:

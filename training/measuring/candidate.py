@@ -28,8 +28,9 @@ from training.measuring.cases import Cases, score_cases
 from training.measuring.leaveout import LEFT_OUT
 from training.measuring.numbers import calibrate, measured, with_tests
 from training.measuring.refusal import measure_unknown, unknown_of
+from training.measuring.weighing import weigh_course
 
-STEPS = 6  # of the measuring, as progress counts them
+STEPS = 7  # of the measuring, as progress counts them
 INTENDED_USE = "Decision support for clinicians, research use. Not a diagnosis."
 NOT_FOR = (
     "Deciding by itself, or sending anybody home: a low probability does not exclude malignancy.",
@@ -47,7 +48,7 @@ def make_candidate(
     init: Path | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Path:
-    """Calibrates and measures the run's best weights and saves them as a model in `folder`.
+    """Weighs, calibrates and measures the run's best weights and saves them as a model in `folder`.
 
     `about` holds what only a person knows of the data: its name, source, licence and limits; `init`
     is what the run started from. FileExistsError if the folder is there, ValueError if the run has
@@ -57,10 +58,15 @@ def make_candidate(
     network = CnnLstm(run.config.model)
     network.load_state_dict(tensors)
     network.eval().requires_grad_(False)
-    as_saved(network)
     ready = for_use(copy.deepcopy(network))  # as the clinic runs it, and a third faster
 
     steps = iter(range(STEPS + 1))
+    progress(next(steps), STEPS)
+    validation = score_cases(ready, run, "validation")
+    share = weigh_course(ready, validation, prior_training=training_mix(run))
+    network.course.data.copy_(ready.course)
+    as_saved(network)
+    ready = for_use(copy.deepcopy(network))
     progress(next(steps), STEPS)
     kept_apart = score_cases(ready, run, "calibration")
     progress(next(steps), STEPS)
@@ -96,6 +102,7 @@ def make_candidate(
             "commit": commit(),
             "settings": read_object(run.folder / CONFIG),
             "best_epoch": best["epoch"],
+            "share_of_course": share,
             "notes": [*run.notes, *notes],
             "history": [
                 json.loads(line) for line in (run.folder / HISTORY).read_text().splitlines()
