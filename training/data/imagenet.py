@@ -60,7 +60,11 @@ def weights_file(
         ) from error
     # What lies there already is read, without running code, and not fetched again.
     tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-        fetched.resolve().as_uri(), str(folder), map_location="cpu", progress=False, weights_only=True
+        fetched.resolve().as_uri(),
+        str(folder),
+        map_location="cpu",
+        progress=False,
+        weights_only=True,
     )
     if backbone == LITE:
         tensors = lite.renamed(tensors)
