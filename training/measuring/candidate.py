@@ -63,7 +63,7 @@ def make_candidate(
     steps = iter(range(STEPS + 1))
     progress(next(steps), STEPS)
     validation = score_cases(ready, run, "validation")
-    share = weigh_course(ready, validation, prior_training=training_mix(run))
+    weigh_course(ready, validation, prior_training=training_mix(run))
     network.course.data.copy_(ready.course)
     as_saved(network)
     ready = for_use(copy.deepcopy(network))
@@ -102,7 +102,6 @@ def make_candidate(
             "commit": commit(),
             "settings": read_object(run.folder / CONFIG),
             "best_epoch": best["epoch"],
-            "share_of_course": share,
             "notes": [*run.notes, *notes],
             "history": [
                 json.loads(line) for line in (run.folder / HISTORY).read_text().splitlines()

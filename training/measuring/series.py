@@ -35,7 +35,8 @@ def several_photos(
     """The lesions with two photos or more: three ways to score them, and what their order does.
 
     `rows` and `days` (L series) index `pooled` (N, F); `labels` (L,). The mean is of the single
-    photos' probabilities.
+    photos' probabilities. `share_of_course` is how far the LSTM's reading of the course counts in
+    the network's answer; the rest is the mean's.
     """
     chosen = [i for i, members in enumerate(rows) if len(members) > 1]
     photos = sum(len(rows[i]) for i in chosen)
@@ -58,6 +59,7 @@ def several_photos(
     return {
         "lesions": len(chosen),
         "photos": photos,
+        "share_of_course": round(network.course.sigmoid().item(), 3),
         "arms": compare(arms, labels[chosen], np.arange(len(chosen))),
         "order": order_effect(network, pooled, [rows[i] for i in undated], calibration),
     }

@@ -170,7 +170,16 @@ def series(report: Part | None) -> None:
     )
     st.caption(
         f"On the {count(report['lesions'], 'lesion')} with several photos. Their order in time is"
-        " not known, so nothing here is about change."
+        " not known, so nothing here is about change." + _weighed(report.get("share_of_course"))
+    )
+
+
+def _weighed(share: float | None) -> str:
+    if share is None:
+        return ""
+    return (
+        f" In a series the LSTM's reading counts for {percent(share)}, the mean of the visits for"
+        " the rest; chosen on the validation lesions."
     )
 
 
