@@ -1,9 +1,9 @@
 """A photo's file to its differential: our path against a plain torchvision-and-Pillow script.
 
-The script opens, converts, resizes, normalises and runs torchvision's MobileNetV2: no check of the
-file, no orientation, no colour profile, no LSTM, no calibration. Ours reads through the decoder's
-child process, as page and command line do, and analyses; the last arm also makes all heat maps.
-One core.
+The script opens, converts, resizes, normalises and runs the same convolutional network: no check
+of the file, no orientation, no colour profile, no LSTM, no calibration. Ours reads through the
+decoder's child process, as page and command line do, and analyses; the last arm also makes all heat
+maps. One core.
 """
 
 import io
@@ -15,12 +15,14 @@ from typing import Any
 import torch
 import torchvision
 from PIL import Image
+from torch import nn
 from torchvision.transforms import v2
 
 import settings
 from benchmarks.decode import photograph
 from benchmarks.sidebyside import ratios, side_by_side
 from skinmodel.analysis import SeriesPhoto, analyse
+from skinmodel.backbone import LITE, efficientnet_lite0
 from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
@@ -44,7 +46,7 @@ def measure(
     """For each photo the seconds of each arm, and as a multiple of the plain script's."""
     photos = photos or {LARGE: photograph(seed), SMALL: upload(seed)}
     model = a_model()
-    script = _script(model.preparation)
+    script = _script(model)
     results = {}
     with Decoder(workers=1) as decoder:
 
@@ -74,8 +76,12 @@ def upload(seed: int) -> bytes:
     return file.getvalue()
 
 
-def _script(preparation: Preparation) -> Callable[[bytes], torch.Tensor]:
-    network = torchvision.models.mobilenet_v2(num_classes=len(CODES)).eval()
+def _script(model: Model) -> Callable[[bytes], torch.Tensor]:
+    preparation, backbone = model.preparation, model.network.config.backbone
+    if backbone == LITE:
+        network: nn.Module = efficientnet_lite0().eval()
+    else:
+        network = torchvision.models.get_model(backbone, weights=None).eval()
     transform = v2.Compose([
         v2.ToImage(),
         v2.Resize((preparation.size, preparation.size), antialias=True),
@@ -87,7 +93,8 @@ def _script(preparation: Preparation) -> Callable[[bytes], torch.Tensor]:
     def run(data: bytes) -> torch.Tensor:
         with Image.open(io.BytesIO(data)) as image:
             photo = transform(image.convert("RGB"))
-        return network(photo[None]).softmax(dim=1)
+        found: torch.Tensor = network(photo[None])
+        return found.softmax(dim=1)
 
     return run
 
