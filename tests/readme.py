@@ -358,8 +358,7 @@ def _other_routes(numbers: Mapping[str, Any]) -> list[str]:
     return [
         f"{route['how']} Balanced accuracy {interval(route['balanced_accuracy'])}; the same"
         f" diagnosis first for {100 * route['same_top_diagnosis']:.1f} % of the photos.",
-        f"The {several['lesions']:,} test lesions with several photos, where the LSTM's reading"
-        f" counts for {several['share_of_course']:.1%}:",
+        f"The {several['lesions']:,} test lesions with several photos:",
         _table(
             ["", "Balanced accuracy", "AUROC, mean", "Log loss"],
             [[name, *(interval(arm[m]) for m in measures)] for name, arm in arms],

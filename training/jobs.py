@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.wait and sys.stdin.readline().strip() != GO:
         return 1
     try:
-        with process.alone(given.folder / LOCK):
+        with process.alone(given.folder / LOCK, patience=process.A_LOOK):
             result = attempt(given.folder, Places(given.data_dir, given.bundled), given.attempt)
             return _leave(given.folder, result)
     except process.Taken:

@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import stat
+import threading
 import time
 import warnings
 import zipfile
@@ -315,6 +316,47 @@ def test_a_process_that_only_begins_is_stopped_and_not_robbed(tmp_path: Path, fe
     assert intake_process.work(folder) == 1
     settle_all(tmp_path)
     assert list(tmp_path.glob(".*")) == []
+
+
+def test_an_intake_that_ends_or_begins_this_moment_is_not_called_interrupted(
+    tmp_path: Path, few: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ask(tmp_path, few.folder)
+    looks: list[int] = []
+
+    def ends(_: Path) -> bool:
+        intake.say(folder, State("stopped"))
+        return False
+
+    def begins(_: Path) -> bool:
+        intake.say(folder, State("copying"))
+        looks.append(1)
+        return len(looks) > 1
+
+    for moment in (ends, begins):
+        intake.say(folder, State("reading"))
+        monkeypatch.setattr(intake, "taken", moment)
+        one = intake.look(folder)
+        assert one is not None and not one.interrupted
+        assert one.running == (moment is begins)
+
+
+def test_somebody_who_only_looks_keeps_no_intake_from_beginning(
+    tmp_path: Path, few: Layout
+) -> None:
+    folder = ask(tmp_path, few.folder)
+    held, over = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with alone(folder / intake.LOCK):
+            held.set()
+            over.wait(0.2)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    held.wait()
+    assert isinstance(bring(folder), DataSet)
+    looking.join()
 
 
 @pytest.mark.parametrize("stage", ["copying", "unpacking", "reading", "comparing"])

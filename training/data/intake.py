@@ -235,6 +235,9 @@ def today() -> datetime.date:
 
 def look(folder: Path) -> Intake | None:
     """How an intake is; None once it has become a data set, or was discarded."""
+    # The lock is looked at before and after: a process that begins or ends between would seem to
+    # have been interrupted.
+    before = taken(folder / LOCK)
     try:
         request = Request.from_dict(json.loads((folder / REQUEST).read_text()))
         state = State("starting")
@@ -242,5 +245,6 @@ def look(folder: Path) -> Intake | None:
             state = State(**tuples(json.loads((folder / STATE).read_text())))
     except (OSError, ValueError, TypeError):  # being made or removed this very moment
         return None
+    running = taken(folder / LOCK) or (before and state.stage not in ENDS)
     fresh = state.stage == "starting" and time.time() - state.at < GRACE
-    return Intake(folder, request, state, taken(folder / LOCK) or fresh)
+    return Intake(folder, request, state, running or fresh)

@@ -43,7 +43,7 @@ from training.data.intake import (
 )
 from training.data.manifest import InvalidData, Manifest, read_isic
 from training.disk import TrainingFailed, write_atomically
-from training.runs.process import Taken, alone, step_back
+from training.runs.process import A_LOOK, Taken, alone, step_back
 from training.terminal import Stop, Stopped
 
 HEEDED = 1.0  # seconds between two looks whether somebody cancels
@@ -82,7 +82,7 @@ def work(folder: Path, stop: Stop | None = None) -> int:
     if not (folder / REQUEST).exists():  # discarded before this process began
         return 1
     try:
-        with alone(folder / LOCK):
+        with alone(folder / LOCK, patience=A_LOOK):
             return _guarded(folder, stop or Stop())
     except Taken:
         return 1

@@ -114,18 +114,22 @@ def most_memory() -> int:
     return int(most) * (1024 if LINUX else 1)
 
 
+A_LOOK = 2.0  # seconds, longer than anybody looks whether a lock is taken
+
+
 class Taken(Exception):
     """Another process holds this lock."""
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, *, patience: float = 0.0) -> Iterator[None]:
     """Holds a lock that ends with the process, however that ends; Taken if another has it.
 
-    SQLite's own locking, because it works on every system.
+    `patience` is how many seconds it is waited for: who looks whether it is taken holds it for a
+    moment. SQLite's own locking, because it works on every system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+    with closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
