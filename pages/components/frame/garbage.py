@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from streamlit import config
 
-EVERY = 1.0  # seconds; a rerun leaves a few kilobytes, an analysis the photos' pixels
+EVERY = 1.0  # seconds that what a rerun or an analysis leaves may wait in memory
 
 
 def settle() -> None:
