@@ -59,7 +59,9 @@ NUMBERS: dict[str, Any] = {
         {"kind": "Sex", "group": "female", "photos": 9, "lesions": 8, "accuracy": SHARE,
          "melanoma_recall": None, "malignancy_auroc": SHARE}
     ]},
-    "several_photos": {"lesions": 4, "arms": {"first photo alone": {"log_loss": SHARE}}},
+    "several_photos": {
+        "lesions": 4, "share_of_course": 0.83, "arms": {"first photo alone": {"log_loss": SHARE}},
+    },
     "unknown": {"test": COUNTS, "per_diagnosis": dict.fromkeys(CODES, COUNTS),
                 "drawn": {"noise": FOUND}, "all_drawn": FOUND, "plain_skin": None},
     "head_alone": {
@@ -111,6 +113,7 @@ def test_every_part_of_a_full_card_is_shown(page: AppTest) -> None:
     assert r"Phototypes V and VI\, nail\, age under 18" in says(page)
     assert r"Fewer do: blue \+ 10 \%." in says(page)
     assert "head alone minus the whole network: -0.10 (-0.20 to 0.00)" in says(page)
+    assert "the LSTM's reading counts for 83" in says(page)
     cells = {str(cell) for table in page.table for cell in table.value.to_numpy().ravel()}
     assert {"80 s", "70 min", "9 of 9"} <= cells
     assert any(cell.startswith(r"2\.3") for cell in cells)
