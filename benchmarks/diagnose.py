@@ -22,7 +22,7 @@ import settings
 from benchmarks.decode import photograph
 from benchmarks.sidebyside import ratios, side_by_side
 from skinmodel.analysis import SeriesPhoto, analyse
-from skinmodel.backbone import LITE, efficientnet_lite0
+from skinmodel.backbone import LITES, efficientnet_lite
 from skinmodel.bundle import Model, load_model, save_model
 from skinmodel.calibration import Calibration
 from skinmodel.diagnoses import CODES
@@ -78,8 +78,8 @@ def upload(seed: int) -> bytes:
 
 def _script(model: Model) -> Callable[[bytes], torch.Tensor]:
     preparation, backbone = model.preparation, model.network.config.backbone
-    if backbone == LITE:
-        network: nn.Module = efficientnet_lite0().eval()
+    if backbone in LITES:
+        network: nn.Module = efficientnet_lite(backbone).eval()
     else:
         network = torchvision.models.get_model(backbone, weights=None).eval()
     transform = v2.Compose([

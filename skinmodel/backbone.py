@@ -1,19 +1,23 @@
-"""The convolutional part of a network: torchvision's by name, EfficientNet-Lite0, or plain."""
+"""The convolutional part of a network: torchvision's by name, EfficientNet-Lite, or plain."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 
 import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models._utils import _make_divisible
 from torchvision.models.efficientnet import EfficientNet, MBConv, MBConvConfig
 
 LITE = "efficientnet_lite0"
+# How many times wider and deeper than the first.
+LITES = {LITE: (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
 BACKBONES = (
     "mobilenet_v2",
-    LITE,
+    *LITES,
     "resnet18",
     "resnet50",
     "efficientnet_b0",
@@ -41,8 +45,8 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     """A backbone without training; ValueError for a name that torchvision does not know."""
     if name == "conv":
         return _plain(filters)
-    if name == LITE:
-        return _of(efficientnet_lite0().features)
+    if name in LITES:
+        return _of(efficientnet_lite(name).features)
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ValueError(f"torchvision has no classifier named {name!r}.")
     whole = torchvision.models.get_model(name, weights=None)
@@ -53,20 +57,25 @@ def build(name: str, filters: tuple[int, ...] = ()) -> Backbone:
     return _of(layers)
 
 
-def efficientnet_lite0() -> EfficientNet:
-    """EfficientNet-Lite0 of Liu and Tan (2020), in torchvision's parts and under its names.
+def efficientnet_lite(name: str) -> EfficientNet:
+    """An EfficientNet-Lite of Liu and Tan (2020), in torchvision's parts and under its names.
 
-    EfficientNet-B0 for processors without fast sigmoids: no squeeze-and-excitation, ReLU6 for
-    SiLU. 75.1 % of ImageNet's photos are named rightly, MobileNetV2 names 71.9 %.
+    EfficientNets for processors without fast sigmoids: no squeeze-and-excitation, ReLU6 for SiLU,
+    the first and the last layers of one size for all. Lite0 names 75.1 % of ImageNet's photos
+    rightly, Lite1 76.6 %, Lite2 77.6 %; MobileNetV2 names 71.9 %.
     """
+    wider, deeper = LITES[name]
     block = partial(MBConv, se_layer=lambda *_, **__: nn.Identity())
-    stages = (
-        (1, 3, 1, 32, 16, 1), (6, 3, 2, 16, 24, 2), (6, 5, 2, 24, 40, 2), (6, 3, 2, 40, 80, 3),
-        (6, 5, 1, 80, 112, 3), (6, 5, 2, 112, 192, 4), (6, 3, 1, 192, 320, 1),
+    widths = [32, *(_make_divisible(width * wider, 8) for width in (16, 24, 40, 80, 112, 192, 320))]
+    repeats = [1, *(ceil(count * deeper) for count in (2, 2, 3, 3, 4)), 1]
+    stages = zip(
+        (1, 6, 6, 6, 6, 6, 6), (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1),
+        widths, widths[1:], repeats, strict=False,
     )  # fmt: skip
     network = EfficientNet(
         [MBConvConfig(*stage, block=block) for stage in stages],
         dropout=0.2,
+        last_channel=1280,
         norm_layer=partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01),
     )
     for module in list(network.modules()):

@@ -13,7 +13,7 @@ from skinmodel.network import CnnLstm, ModelConfig, for_use, load_backbone
 Make = Callable[..., CnnLstm]
 # What is wide before the photo's resolution is halved for the last time.
 EARLY_WIDTHS = {
-    "efficientnet_lite0": 112,
+    "efficientnet_lite0": 112, "efficientnet_lite1": 112, "efficientnet_lite2": 120,
     "mobilenet_v2": 96, "resnet18": 256, "resnet50": 1024, "efficientnet_b0": 112,
     "convnext_tiny": 384, "conv": 4,
 }  # fmt: skip

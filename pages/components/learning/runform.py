@@ -162,7 +162,7 @@ def _network(
     )  # fmt: skip
     st.caption(
         "The part that looks at one photo. mobilenet_v2 is the fastest, efficientnet_lite0 nearly"
-        " as fast."
+        " as fast; its larger kin take up to twice as long."
     )
     if model["backbone"] == "conv":
         text = st.text_input(
