@@ -64,9 +64,7 @@ def _seen(
         )
     )
     place = (move @ np.linalg.inv(_scaling(ratio)))[:2]
-    moved = np.asarray(
-        cv2.warpAffine(small, place, size, flags=cv2.INTER_LINEAR), dtype=np.uint8
-    )
+    moved = np.asarray(cv2.warpAffine(small, place, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
     inside = cv2.warpAffine(np.ones(small.shape[:2], np.uint8), place, size)
     lesion = np.zeros(inside.shape, dtype=np.uint8)
     if outline is not None:

@@ -105,8 +105,7 @@ def photo_warnings(found: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], .
     """The `faults` of each photo of a series as whole sentences that name it by its number."""
     names = [f"Photo {i}" for i in range(1, len(found) + 1)] if found[1:] else ["The photo"]
     return tuple(
-        tuple(f"{name} {fault}" for fault in each)
-        for name, each in zip(names, found, strict=True)
+        tuple(f"{name} {fault}" for fault in each) for name, each in zip(names, found, strict=True)
     )
 
 

@@ -26,14 +26,14 @@ from training.learning.crossvalidate import cross_validate
 from training.learning.hopeless import Watch
 from training.learning.origin import begin
 from training.learning.ranks import joined
-from training.learning.run import MANIFEST, open_table, train
+from training.learning.run import open_table, train
 from training.learning.space import space_for
 from training.learning.tune import RESULT as TUNING
 from training.learning.tune import tune
 from training.runs import beside, process
 from training.runs.beside import COMPARE, Beside
 from training.runs.finish import finish
-from training.runs.folder import LOCK, REQUEST, Reporter, Result, too_large, write_result
+from training.runs.folder import LOCK, MANIFEST, REQUEST, Reporter, Result, too_large, write_result
 from training.runs.request import Places, Request
 from training.terminal import Stop, Stopped, stopping
 

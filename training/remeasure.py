@@ -22,8 +22,8 @@ from skinmodel.bundle import Model, load_model, rewrite_card
 from training.data.manifest import InvalidData, Manifest, read_isic
 from training.data.seen import BY_CHANCE, seen
 from training.learning.config import InvalidConfig, TrainConfig
-from training.learning.origin import is_model
 from training.learning.run import Run, counts, open_table
+from training.learning.source import is_model
 from training.measuring import robustness
 from training.measuring.candidate import commit, with_refusals
 from training.measuring.cases import score_cases

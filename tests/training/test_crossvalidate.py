@@ -21,8 +21,8 @@ from training.data.splits import assign
 from training.learning.config import InvalidConfig
 from training.learning.crossvalidate import METRICS, PHOTOS, RESULT, cross_validate
 from training.learning.folds import assign_folds, unseen
-from training.learning.loop import HISTORY
 from training.learning.run import open_run
+from training.runs.folder import HISTORY
 
 
 def lesions(counts: dict[str, int], patients: int = 0) -> pd.DataFrame:

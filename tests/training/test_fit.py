@@ -18,11 +18,11 @@ from training.learning.batches import batches_per_epoch, epoch_batches
 from training.learning.checkpoint import load_tensors, save_tensors
 from training.learning.config import InvalidConfig, TrainConfig, TrainingFailed
 from training.learning.layout import Layout as MemoryLayout
-from training.learning.loop import BEST, HISTORY, LAST
 from training.learning.objective import batch_loss
 from training.learning.run import Run, new_network, open_run, train
 from training.measuring.candidate import make_candidate
 from training.measuring.leaveout import LEFT_OUT
+from training.runs.folder import BEST, HISTORY, LAST
 
 
 def opened(isic: Layout, folder: Path, config: TrainConfig) -> Run:

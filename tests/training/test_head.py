@@ -17,10 +17,10 @@ from tests.training.conftest import Layout
 from training.learning.checkpoint import load_tensors
 from training.learning.config import InvalidConfig, TrainConfig
 from training.learning.features import BLOCK
-from training.learning.loop import BEST, HISTORY, LAST
 from training.learning.origin import fill, settings_for
 from training.learning.run import Run, open_run, source_for, train
 from training.measuring.scoring import photo_features
+from training.runs.folder import BEST, HISTORY, LAST
 
 
 @pytest.fixture

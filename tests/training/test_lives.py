@@ -25,8 +25,7 @@ from training.data.datasets import write_data_set
 from training.data.manifest import read_isic
 from training.learning.checkpoint import load_tensors
 from training.learning.config import TrainConfig
-from training.learning.loop import BEST, HISTORY, LAST
-from training.runs.folder import Result, read_result, write_request
+from training.runs.folder import BEST, HISTORY, LAST, Result, read_result, write_request
 from training.runs.request import Places, Request
 
 TIMES = {"seconds_left", "images_per_second", "waiting_for_photos"}

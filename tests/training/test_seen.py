@@ -63,10 +63,10 @@ def test_a_start_that_met_test_lesions_is_refused(table: pd.DataFrame, tmp_path:
 def test_what_the_start_had_met_stays_known(table: pd.DataFrame, tmp_path: Path) -> None:
     elsewhere = table.assign(lesion="elsewhere " + table["lesion"])
     begin(table, tmp_path, start(tmp_path, elsewhere))
-    card, notes = met_before(tmp_path, None)  # measured later, when nobody names the start again
-    assert seen(elsewhere, {SEEN: fingerprints(table, card)}).equals(elsewhere["split"] != "test")
+    cards, notes = met_before(tmp_path, None)  # measured later, when nobody names the start again
+    assert seen(elsewhere, {SEEN: fingerprints(table, *cards)}).equals(elsewhere["split"] != "test")
     assert notes == ("It started from model tiny-1, which has met none of the test lesions.",)
     (tmp_path / "run").mkdir()
     begin(table, tmp_path / "run", unknown := start(tmp_path / "unknown", None))
     assert "does not say which lesions it met" in met_before(tmp_path / "run", unknown)[1][0]
-    assert met_before(tmp_path / "nothing", None) == (None, ())
+    assert met_before(tmp_path / "nothing", None) == ((), ())

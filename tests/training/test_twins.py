@@ -10,7 +10,8 @@ from PIL import Image
 from tests.training.conftest import Layout
 from training.data.seen import fingerprints, seen
 from training.data.splits import Split, split_of
-from training.learning.run import MANIFEST, Run, open_run
+from training.learning.run import Run, open_run
+from training.runs.folder import MANIFEST
 
 
 def opened(isic: Layout, folder: Path, config) -> Run:

@@ -17,19 +17,19 @@ BYTES = 4  # of each fingerprint: one foreign lesion in a million is taken for o
 BY_CHANCE = 2  # lesions that short fingerprints may take for others
 
 
-def fingerprints(manifest: pd.DataFrame, start: Mapping[str, Any] | None = None) -> str | None:
+def fingerprints(manifest: pd.DataFrame, *before: Mapping[str, Any]) -> str | None:
     """The card's text for all lesions and patients outside the test side of an assigned manifest.
 
-    Four bytes of each id's SHA-256, sorted, in base64. `start` is the card of the model training
-    started from, which had met its own; None if that card does not say which.
+    Four bytes of each id's SHA-256, sorted, in base64. `before` are the cards of the models that
+    training started or learned from, which had met their own; None if one does not say which.
     """
     met = manifest[manifest["split"] != "test"]
     marks = {*_marks(met, "lesion"), *_marks(met, "patient")}
-    if start is not None:
-        before = _known(start)
-        if before is None:
+    for card in before:
+        known = _known(card)
+        if known is None:
             return None
-        marks |= before
+        marks |= known
     return base64.b64encode(b"".join(sorted(marks - {b""}))).decode()
 
 

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from training.learning.config import InvalidConfig, TrainConfig, read_object
 from training.learning.origin import check_start, settings_for
 from training.learning.ranks import READY, WORKING, Ranks
-from training.learning.run import CONFIG, Run, open_run, saved_config
+from training.learning.run import Run, open_run, saved_config
+from training.runs.folder import CONFIG
 
 SIGN_OF_LIFE = 5.0  # seconds between two words to the processes that wait
 
@@ -104,6 +105,7 @@ def command_line(given: argparse.Namespace) -> str:
         for name in ("init", "config", "about")
         if (path := getattr(given, name))
     ]
+    parts += [f"--teacher {path.name}" for path in given.teacher]
     if given.learns:
         parts.append(f"--learns {given.learns}")
     return " ".join([*parts, f"--version {given.version}"])

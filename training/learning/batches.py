@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from math import nan
 from typing import Any
@@ -19,6 +19,8 @@ from training.learning.config import TrainConfig
 from training.learning.dataset import Cache, Features
 from training.learning.ranks import ALONE, Ranks
 
+NO_LABEL = -100  # what cross-entropy passes over
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -27,7 +29,7 @@ class Batch:
     `photos` (N, 3, S, S) uint8 pixels, or (N, F) float32 features, of several processes only this
     one's share; `labels` (N,) int64; `series` and `visit` (B, P) int64, index and visit of each
     photo of each lesion in time order, -1 for padding; `days` (B, T) float32 since the first visit,
-    NaN where unknown.
+    NaN where unknown. A lesion mixed with another has no label: NO_LABEL.
     """
 
     photos: Tensor
@@ -87,11 +89,16 @@ def batches_per_epoch(lesions: Lesions, config: TrainConfig) -> int:
 
 @dataclass(frozen=True)
 class _Planned:
-    """One lesion of a batch: its photos in this epoch's order, their days, its label."""
+    """One lesion of a batch: its photos in this epoch's order, their days, its label.
+
+    Of each photo `share` is replaced by one of another lesion, in `others`.
+    """
 
     photos: list[int]
     days: list[float]
     label: int
+    others: list[int] = field(default_factory=list)
+    share: float = 0.0
 
 
 def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Planned]]:
@@ -109,7 +116,12 @@ def _plan(lesions: Lesions, config: TrainConfig, epoch: int) -> list[list[_Plann
         if photos + len(chosen) > config.batch:
             batches.append([])
             photos = 0
-        batches[-1].append(_Planned(chosen, days, lesions.labels[lesion]))
+        label, others, share = lesions.labels[lesion], [], 0.0
+        if config.mixing and random.random() < config.mixing:
+            other = lesions.photos[random.integers(len(lesions.photos))]
+            others = [other[i % len(other)] for i in range(len(chosen))]
+            label, share = NO_LABEL, random.random()
+        batches[-1].append(_Planned(chosen, days, label, others, share))
         photos += len(chosen)
     # Batch norm and the head want more than a few photos to average over.
     if len(batches) > 1 and sum(len(p.photos) for p in batches[-1]) < config.batch // 2:
@@ -126,7 +138,7 @@ def _load(
     ranks: Ranks,
 ) -> Batch:
     """Read and augment the photos of one batch."""
-    photos: list[int] = []
+    photos: list[tuple[int, int, float]] = []  # with what is mixed into it, and how far
     labels: list[int] = []
     size = config.size_at(epoch)
     longest = max(len(lesion.photos) for lesion in planned)
@@ -138,14 +150,18 @@ def _load(
         days[row, : len(since)] = torch.tensor(since)
         for place, photo in enumerate(lesion.photos):
             series[row, place] = len(photos)
-            photos.append(photo)
+            photos.append((photo, lesion.others[place] if lesion.others else photo, lesion.share))
             labels.append(lesion.label)
 
-    def view(photo: int) -> NDArray[Any]:
+    def view(photo: int, other: int, share: float) -> NDArray[Any]:
         random = np.random.default_rng((config.seed, epoch, photo))
-        return source.view(photo, size, random, config.augmentation)
+        seen = source.view(photo, size, random, config.augmentation)
+        if not share:
+            return seen
+        mixed = source.view(other, size, random, config.augmentation)
+        return np.asarray(cv2.addWeighted(seen, 1 - share, mixed, share, 0), dtype=seen.dtype)
 
-    views = torch.from_numpy(np.stack([view(p) for p in photos[ranks.share(len(photos))]]))
+    views = torch.from_numpy(np.stack([view(*p) for p in photos[ranks.share(len(photos))]]))
     if ranks.device.type == "cuda":
         views = views.pin_memory()  # so that copying to the GPU needs no waiting
     if views.ndim == 4:

@@ -33,6 +33,13 @@ def add(commands: Any) -> None:
         "fit", parents=[shared], help="train a model on a folder in ISIC 2019's layout"
     )
     fit.add_argument("--version", default="candidate", help="name of the finished model")
+    fit.add_argument(
+        "--teacher",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of a finished model or run whose answers are learned; may be given again",
+    )
     fit.add_argument("--about", type=Path, help="JSON for the card: data, licence, limits")
     fit.set_defaults(work=_fit)
     validate = commands.add_parser(
@@ -66,7 +73,7 @@ def _fit(given: argparse.Namespace, cache: Path) -> int:
     about = read_object(given.about) if given.about else {}
     with joined() as ranks:
         run = asked.opened(given, config, ranks, cache=cache)
-        begin(run.table, run.folder, given.init, writes=ranks.writes)
+        begin(run.table, run.folder, given.init, given.teacher, writes=ranks.writes)
         if ranks.writes:
             for note in (*run.notes, *met_before(run.folder, given.init)[1]):
                 print(note)
@@ -74,7 +81,9 @@ def _fit(given: argparse.Namespace, cache: Path) -> int:
                 print(f"{split}: {count['photos']} photos of {count['lesions']} lesions")
         log = show if ranks.writes else _quiet
         with stopping() as stop:
-            done = train(run, init=given.init, log=log, stop=stop, ranks=ranks)
+            done = train(
+                run, init=given.init, log=log, stop=stop, ranks=ranks, teachers=tuple(given.teacher)
+            )
     if not ranks.writes:
         return 0 if done else 1
     if not done:

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from skinmodel.backbone import LITE
+from skinmodel.backbone import LITES
 from skinmodel.network import ModelConfig
 from skinmodel.transforms import Preparation
 from training.disk import TrainingFailed as TrainingFailed
 
 LARGEST_AUGMENTATION = 2.0
 # How pixels are scaled for published weights, where it is not as for torchvision's.
-SCALED = {LITE: {"mean": (0.498, 0.498, 0.498), "std": (0.502, 0.502, 0.502)}}
+SCALED = {name: {"mean": (0.498,) * 3, "std": (0.502,) * 3} for name in LITES}
 
 
 class InvalidConfig(ValueError):
@@ -45,6 +45,10 @@ class TrainConfig:
     `views` versions of each training photo (the first as the clinic sees it, the others augmented),
     and only the LSTM and the dense layers learn from them. `augmentation` is the strength of the
     random changes, 0 (mirroring and quarter turns only) to 2.
+
+    Where there are teachers, the loss follows their answers rather than the diagnoses by the share
+    `taught`, both softened by a temperature of `softness`; and the share `mixing` of the lesions is
+    shown mixed with another lesion, which teachers can answer, and no diagnosis can.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -64,6 +68,9 @@ class TrainConfig:
     learns: Literal["all", "head"] = "all"
     views: int = 3
     augmentation: float = 1.0
+    taught: float = 0.9
+    softness: float = 2.0
+    mixing: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +82,8 @@ class TrainConfig:
             raise InvalidConfig(f'learns is {self.learns!r}; it must be "all" or "head".')
         if self.views < 1 or not 0 <= self.augmentation <= LARGEST_AUGMENTATION:
             raise InvalidConfig("views must be at least 1, augmentation from 0 to 2.")
+        if not 0 <= self.taught <= 1 or not 0 <= self.mixing <= 1 or self.softness <= 0:
+            raise InvalidConfig("taught and mixing must be from 0 to 1, softness above 0.")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -17,15 +17,16 @@ from skinmodel.network import CnnLstm
 from training.learning.checkpoint import load_tensors, write_atomically
 from training.learning.config import InvalidConfig, read_object
 from training.learning.folds import assign_folds, unseen
-from training.learning.loop import BEST, LAST, Log
+from training.learning.loop import Log
 from training.learning.objective import class_shares
-from training.learning.origin import sha256_of
 from training.learning.ranks import ALONE, Ranks
 from training.learning.run import Run, source_for, train
+from training.learning.source import sha256_of
 from training.measuring import metrics
 from training.measuring.evaluate import Labels
 from training.measuring.metrics import Array
 from training.measuring.scoring import head_logits, pooled_from
+from training.runs.folder import BEST, LAST
 
 RESULT, PLAN, PHOTOS, SERIES = "cross-validation.json", "folds.json", "photos.csv", "series.csv"
 METRICS = (

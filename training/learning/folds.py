@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from skinmodel.bundle import load_model
 from training.data.manifest import InvalidData
 from training.data.seen import BY_CHANCE, seen
 from training.data.splits import owners
 from training.learning.config import InvalidConfig
+from training.learning.source import card_of
 
 
 def assign_folds(table: pd.DataFrame, folds: int, seed: int) -> "pd.Series[int]":
@@ -32,7 +32,7 @@ def unseen(table: pd.DataFrame, init: Path | None) -> str:
         return "It started from random weights."
     if not init.is_dir():
         return f"It started from {init.name}; ImageNet's weights have met none of these lesions."
-    met = seen(table, load_model(init).card)
+    met = seen(table, card_of(init) or {})
     if met is None:
         return (
             f"It started from model {init.name}, whose card does not say which lesions it met: "

@@ -32,11 +32,11 @@ from training.learning.layout import LAYOUTS, Layout, fastest
 from training.learning.objective import class_shares
 from training.learning.ranks import ALONE, Ranks
 from training.learning.step import Learner, new_optimizer, take
+from training.learning.teachers import NOBODY, Teachers
 from training.measuring.metrics import balanced_accuracy, balanced_log_loss, probabilities
 from training.measuring.scoring import photo_logits
-from training.runs.folder import HISTORY as HISTORY
+from training.runs.folder import BEST, HISTORY, LAST
 
-LAST, BEST = "last.safetensors", "best.safetensors"
 WARM_UP = 0.05  # share of the steps with a rising learning rate
 SAVE_EVERY = 600.0  # seconds that a kill may cost at most, where an epoch takes longer
 TELL_EVERY = 10.0  # seconds between two words about an epoch that takes longer
@@ -73,6 +73,7 @@ def fit(
     log: Log,
     stop: Callable[[], bool] = lambda: False,
     ranks: Ranks = ALONE,
+    teachers: Teachers = NOBODY,
 ) -> bool:
     """Train to the last epoch, or go on where this run folder stands; False if stopped before.
 
@@ -86,7 +87,7 @@ def fit(
         raise TrainingFailed("The processes of this run see different run folders.")
     _freeze(network, config)
     layout = Layout(**saved[1]["layout"]) if saved else _measured(network, config, ranks, log)
-    learner, frozen = _learner(network, train, config, layout, ranks)
+    learner, frozen = _learner(network, train, config, layout, ranks, teachers)
     if saved:
         restore_module("network", network, saved[0])
         restore_module("average", learner.average, saved[0])
@@ -235,7 +236,12 @@ def _measured(network: CnnLstm, config: TrainConfig, ranks: Ranks, log: Log) -> 
 
 
 def _learner(
-    network: CnnLstm, train: Lesions, config: TrainConfig, layout: Layout, ranks: Ranks
+    network: CnnLstm,
+    train: Lesions,
+    config: TrainConfig,
+    layout: Layout,
+    ranks: Ranks,
+    teachers: Teachers,
 ) -> tuple[Learner, nn.Module]:
     """What a step changes, and the blocks that no step changes."""
     if ranks.count > 1:
@@ -248,7 +254,7 @@ def _learner(
     device = next(network.parameters()).device
     log_prior = class_shares(train, config.model.outputs).log().to(device)
     optimizer = new_optimizer(network, config)
-    return Learner(network, average, optimizer, layout, log_prior, ranks), frozen
+    return Learner(network, average, optimizer, layout, log_prior, ranks, teachers), frozen
 
 
 def _threads(ranks: Ranks) -> int:

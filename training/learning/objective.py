@@ -7,10 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from skinmodel.network import CnnLstm
-from training.learning.batches import Batch, Lesions
+from training.learning.batches import NO_LABEL, Batch, Lesions
 from training.learning.config import TrainConfig, TrainingFailed
 from training.learning.layout import Layout
 from training.learning.ranks import ALONE, Ranks
+from training.learning.teachers import NOBODY, Teachers
+
+Outputs = tuple[slice | Tensor | int, ...]
 
 
 def class_shares(lesions: Lesions, outputs: int) -> Tensor:
@@ -31,37 +34,70 @@ def batch_loss(
     batch: Batch,
     log_prior: Tensor,
     ranks: Ranks = ALONE,
+    teachers: Teachers = NOBODY,
 ) -> Tensor:
     """Every photo by itself, and every series after each further visit.
 
     Each process brings the features of its own photos, and all compute the loss of the whole batch.
     """
     device = log_prior.device
-    pooled = batch.photos.to(device, non_blocking=True)  # features already if the head alone learns
+    photos = batch.photos.to(device, non_blocking=True)
+    pooled = photos  # features already if the head alone learns
     if config.learns == "all":
-        pooled = layout.features(network, config.preparation.normalise(pooled))
+        pooled = layout.features(network, config.preparation.normalise(photos))
     pooled = ranks.gather(pooled, len(batch.labels))  # (N, F)
     labels = batch.labels.to(device, non_blocking=True)
+    taught = teachers.pooled(photos, ranks, len(labels))
+    taught_share = config.taught if taught else 0.0
 
     def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
         adjusted = logits + log_prior
         if config.model.task == "binary":
-            return F.binary_cross_entropy_with_logits(adjusted[..., 0], target.float())
-        return F.cross_entropy(adjusted, target, label_smoothing=config.label_smoothing)
+            known = (target != NO_LABEL).float()
+            return F.binary_cross_entropy_with_logits(adjusted[..., 0], target * known, known)
+        summed = F.cross_entropy(
+            adjusted, target, label_smoothing=config.label_smoothing, reduction="sum"
+        )
+        return summed / len(target)
 
-    alone = network.forward_pooled(pooled[:, None], labels.new_zeros(len(labels), 1))[:, 0]
-    loss = cross_entropy(alone, labels)
+    def objective(
+        series: Tensor, visit: Tensor, days: Tensor | None, counted: Outputs, target: Tensor
+    ) -> Tensor:
+        logits = network.forward_pooled(pooled[series], visit, days)[counted]
+        loss = (1 - taught_share) * cross_entropy(logits, target)
+        if taught:
+            answers = teachers.logits(taught, series, visit, days)[counted]
+            loss = loss + taught_share * following(logits, answers, config.softness)
+        return loss
+
+    one = torch.arange(len(labels), device=device)[:, None]
+    first = (slice(None), 0)
+    loss = objective(one, torch.zeros_like(one), None, first, labels)
     series, visit, days = with_repeats(batch, config.repeat_share)
     if visit.max() > 0:
         # Which outputs count is worked out before the tensors leave the CPU: asking a GPU waits.
         visits = visit.amax(dim=1)  # (B,), without the first
-        real = torch.arange(int(visits.max())) < visits[:, None]
-        lesion, place = (index.to(device) for index in real.nonzero(as_tuple=True))
+        real = torch.arange(1 + int(visits.max())) <= visits[:, None]
+        real[:, 0] = False
+        counted = tuple(index.to(device) for index in real.nonzero(as_tuple=True))
         series, visit, days = (t.to(device, non_blocking=True) for t in (series, visit, days))
-        later = network.forward_pooled(pooled[series.clamp(min=0)], visit, days)[:, 1:]
-        owners = labels[series[lesion, 0]]
-        loss = loss + config.series_weight * cross_entropy(later[lesion, place], owners)
+        owners = labels[series[counted[0], 0]]
+        later = objective(series.clamp(min=0), visit, days, counted, owners)
+        loss = loss + config.series_weight * later
     return loss
+
+
+def following(logits: Tensor, answers: Tensor, softness: float) -> Tensor:
+    """How far logits (N, K) are from a teacher's (Hinton et al. 2015), as cross-entropy or above.
+
+    Both at a temperature of `softness`, whose square keeps the gradient's size.
+    """
+    ours, theirs = logits / softness, answers / softness
+    if logits.shape[-1] == 1:
+        apart = F.binary_cross_entropy_with_logits(ours, theirs.sigmoid())
+    else:
+        apart = F.cross_entropy(ours, theirs.softmax(dim=-1))
+    return softness**2 * apart
 
 
 def with_repeats(batch: Batch, share: float) -> tuple[Tensor, Tensor, Tensor]:

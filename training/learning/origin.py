@@ -1,7 +1,7 @@
-"""What a run starts from: ImageNet's weights for the backbone, or a finished model."""
+"""What a run starts from and learns from, and what is kept of it for the run's card."""
 
-import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from skinmodel.bundle import CARD, read_network
 from skinmodel.network import DAY_INPUTS, CnnLstm, load_backbone
-from skinmodel.weights import WEIGHTS, InvalidModel
 from training.data.seen import BY_CHANCE, SEEN, seen
 from training.learning.checkpoint import write_atomically
 from training.learning.config import InvalidConfig, TrainConfig, read_object
+from training.learning.source import START, USE, card_of, network_of, sha256_of
+from training.runs.folder import HISTORY
 
-START = "start.json"  # in a run folder: the model it started from, and which lesions that had met
+TEACHERS = "teachers.json"  # in a run folder: the same of those it learns from
 INPUT_WEIGHTS = "lstm.weight_ih_l0"
 
 
@@ -26,67 +26,86 @@ def settings_for(values: dict[str, Any], init: Path | None) -> TrainConfig:
 
     Features are worth most when the photos are prepared as for the weights they come from.
     """
-    if init is None or not is_model(init):
+    if init is None or not init.is_dir():
         return TrainConfig.from_dict(values)
-    try:
-        network, preparation = read_network(init)
-    except InvalidModel as error:
-        raise InvalidConfig(f"{init.name} cannot be used to start from: {error}") from error
+    network, preparation = network_of(init)
     model = {**network.config.to_dict(), **values.get("model", {})}
     prepared = {**preparation.to_dict(), **values.get("preparation", {})}
     return TrainConfig.from_dict({**values, "model": model, "preparation": prepared})
 
 
-def begin(table: pd.DataFrame, folder: Path, init: Path | None, *, writes: bool = True) -> None:
-    """Keeps in a new run's folder which lesions the model it starts from has met.
+def begin(
+    table: pd.DataFrame,
+    folder: Path,
+    init: Path | None,
+    teachers: Sequence[Path] = (),
+    *,
+    writes: bool = True,
+) -> None:
+    """Keeps in a new run's folder which lesions the models it starts and learns from have met.
 
     So they stay known to whoever measures the run's candidate, whenever that is. InvalidConfig if
-    the model has met test lesions of the run's `table`: it may have been trained when they had
-    another id, or another patient. One process `writes`.
+    one has met test lesions of the run's `table`: it may have been trained when they had another
+    id, or another patient; or if the folder is a run's with other teachers. One process `writes`.
     """
-    card = start_card(init)
-    if init is None or card is None or (folder / START).exists():
-        return
+    if not (folder / START).exists() and (card := card_of(init)) and init:
+        kept = _kept(table, init, card)
+        if writes:
+            write_atomically(folder / START, json.dumps(kept))
+    taught = [{"sha256": sha256_of(one), **_kept(table, one, card_of(one))} for one in teachers]
+    known = _teachers(folder)
+    if [one["sha256"] for one in known] != [one["sha256"] for one in taught]:
+        if known or (folder / HISTORY).exists():
+            raise InvalidConfig(f"{folder} holds a run with other teachers; choose another folder.")
+        if writes:
+            write_atomically(folder / TEACHERS, json.dumps(taught))
+
+
+def _kept(table: pd.DataFrame, place: Path, card: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What stays known of a model; InvalidConfig if it has met test lesions."""
+    if card is None:
+        raise InvalidConfig(f"{place.name} is neither a finished model's folder nor a run's.")
     test = table[table["split"] == "test"]
     met = seen(test, card)
     known = 0 if met is None else test["lesion"][met].nunique()
     if known > BY_CHANCE:
         raise InvalidConfig(
-            f"Model {init.name} has met {known} of the {test['lesion'].nunique()} test lesions of"
+            f"Model {place.name} has met {known} of the {test['lesion'].nunique()} test lesions of"
             " these data, so the test would flatter what is trained from it. Start from weights"
             " that have not met them, such as ImageNet's."
         )
-    kept = {"version": card.get("version"), SEEN: card.get(SEEN)}
-    if writes:
-        write_atomically(folder / START, json.dumps(kept))
+    return {"version": card.get("version"), SEEN: card.get(SEEN)}
 
 
-def met_before(folder: Path, init: Path | None) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """What names the lesions that a run's start had met, and what the card should say of it.
+def _teachers(folder: Path) -> list[dict[str, Any]]:
+    if not (folder / TEACHERS).exists():
+        return []
+    kept: list[dict[str, Any]] = json.loads((folder / TEACHERS).read_text())
+    return kept
 
-    None if the run started from no finished model.
+
+def met_before(
+    folder: Path, init: Path | None
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """What names the lesions that a run's start and teachers had met, and what its card should say.
+
+    Nothing if the run started from no finished model and learned from none.
     """
     kept = folder / START
-    card = read_object(kept) if kept.exists() else start_card(init)
-    if card is None:
-        return None, ()
+    start = read_object(kept) if kept.exists() else card_of(init)
+    before = [("started", start)] if start else []
+    before += [("learned", one) for one in _teachers(folder)]
+    return tuple(card for _, card in before), tuple(_note(*one) for one in before)
+
+
+def _note(how: str, card: Mapping[str, Any]) -> str:
     version = card.get("version")
     if not isinstance(card.get(SEEN), str):
-        note = (
-            f"It started from model {version}, whose card does not say which lesions it met: test"
+        return (
+            f"It {how} from model {version}, whose card does not say which lesions it met: test"
             " lesions may be among them."
         )
-    else:
-        note = f"It started from model {version}, which has met none of the test lesions."
-    return card, (note,)
-
-
-def start_card(init: Path | None) -> dict[str, Any] | None:
-    """The card of the finished model a run starts from; None if it starts from none."""
-    if init is None or not is_model(init):
-        return None
-    card: dict[str, Any] = json.loads((init / CARD).read_text(encoding="utf-8"))
-    return card
+    return f"It {how} from model {version}, which has met none of the test lesions."
 
 
 def check_start(config: TrainConfig, init: Path | None) -> None:
@@ -97,34 +116,19 @@ def check_start(config: TrainConfig, init: Path | None) -> None:
         )
 
 
-def is_model(folder: Path) -> bool:
-    """Whether a folder holds a finished model."""
-    return (folder / CARD).exists()
-
-
-def sha256_of(init: Path) -> str:
-    """What tells these weights from others."""
-    file = init / WEIGHTS if init.is_dir() else init
-    try:
-        with file.open("rb") as source:
-            return hashlib.file_digest(source, "sha256").hexdigest()
-    except OSError as error:
-        raise InvalidConfig(f"{init.name} cannot be used to start from: {error}") from error
-
-
 def fill(network: CnnLstm, init: Path) -> tuple[str, ...]:
     """Put the weights of `init` into a new network, and return the parts taken.
 
-    A file holds torchvision's weights, for the backbone. A model's folder fills the head, too, if
-    it has the same shape; one that reads days starts from one that does not as if all days were
-    unknown. InvalidConfig if the backbone is another.
+    A file holds torchvision's weights, for the backbone. A model's folder, or a run's, fills the
+    head, too, if it has the same shape; one that reads days starts from one that does not as if
+    all days were unknown. InvalidConfig if the backbone is another.
     """
     try:
         if init.is_dir():
-            return _fill_from_model(network, read_network(init)[0])
+            return _fill_from_model(network, network_of(init)[0])
         load_backbone(network, load_file(init))
     except (SafetensorError, OSError, ValueError) as error:
-        raise InvalidConfig(f"{init.name} cannot be used to start from: {error}") from error
+        raise InvalidConfig(f"{init.name} {USE}: {error}") from error
     return ("backbone",)
 
 

@@ -1,7 +1,7 @@
 """One run, from a data folder to a trained network in a run folder."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import nan
 from pathlib import Path
@@ -20,12 +20,12 @@ from training.learning.checkpoint import load_tensors, restore_module, write_ato
 from training.learning.config import InvalidConfig, TrainConfig, read_object
 from training.learning.dataset import Cache, Features, open_cache
 from training.learning.features import open_features
-from training.learning.loop import BEST, HISTORY, LAST, Log, fit
+from training.learning.loop import Log, fit
 from training.learning.origin import check_start, fill
 from training.learning.ranks import ALONE, Ranks
+from training.learning.teachers import hired
+from training.runs.folder import BEST, CONFIG, HISTORY, LAST, MANIFEST
 from training.twins import LEFT_OUT, without_twins
-
-CONFIG, MANIFEST = "config.json", "manifest.csv"
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,14 @@ def train(
     run: Run,
     *,
     init: Path | None,
+    teachers: Sequence[Path] = (),
     log: Log,
     stop: Callable[[], bool],
     ranks: Ranks = ALONE,
 ) -> bool:
     """Train the run to its end, or go on with it; False if it was stopped before.
 
-    InvalidConfig if there is nothing to start from that the settings need.
+    InvalidConfig if there is nothing to start from that the settings need, or a teacher won't do.
     """
     if finished(run.folder):  # its checkpoint may be of an older form
         return True
@@ -193,6 +194,7 @@ def train(
         log=log,
         stop=stop,
         ranks=ranks,
+        teachers=hired(teachers, run.config, ranks.device),
     )
 
 

@@ -15,7 +15,7 @@ from optuna.distributions import (
 from skinmodel.backbone import BACKBONES, LITE
 from skinmodel.transforms import Preparation
 from training.learning.config import LARGEST_AUGMENTATION, SCALED, InvalidConfig, TrainConfig
-from training.learning.origin import is_model
+from training.learning.source import is_model
 
 UNITS, BATCHES = (64, 128, 256, 512), (16, 32, 64, 128)
 STACKS = tuple(tuple(width << i for i in range(depth)) for depth in (3, 4, 5) for width in (8, 16))

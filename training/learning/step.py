@@ -12,6 +12,7 @@ from training.learning.config import TrainConfig
 from training.learning.layout import Layout
 from training.learning.objective import batch_loss
 from training.learning.ranks import ALONE, Ranks
+from training.learning.teachers import NOBODY, Teachers
 
 LARGEST_GRADIENT = 5.0  # norm over all weights
 
@@ -26,6 +27,7 @@ class Learner:
     layout: Layout
     log_prior: Tensor
     ranks: Ranks = ALONE
+    teachers: Teachers = NOBODY
 
 
 def new_optimizer(network: CnnLstm, config: TrainConfig) -> torch.optim.Optimizer:
@@ -47,7 +49,9 @@ def take(learner: Learner, batch: Batch, config: TrainConfig, *, step: int, rate
     for group in learner.optimizer.param_groups:
         group["lr"] = rate
     network, ranks = learner.network, learner.ranks
-    loss = batch_loss(network, learner.layout, config, batch, learner.log_prior, ranks)
+    loss = batch_loss(
+        network, learner.layout, config, batch, learner.log_prior, ranks, learner.teachers
+    )
     learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     ranks.sum_gradients(network.backbone, network)

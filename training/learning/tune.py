@@ -15,11 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from training.learning.checkpoint import write_atomically
 from training.learning.config import InvalidConfig, TrainConfig, TrainingFailed, read_object
-from training.learning.loop import BEST, HISTORY, LAST, Log
-from training.learning.origin import sha256_of
+from training.learning.loop import Log
 from training.learning.ranks import ALONE, Ranks
 from training.learning.run import Run, train
+from training.learning.source import sha256_of
 from training.learning.space import Space
+from training.runs.folder import BEST, HISTORY, LAST
 
 STUDY, RESULT, BEST_CONFIG, PLAN = "study.db", "tuning.json", "best.json", "search.json"
 NAME = "settings"  # of the study in its file

@@ -20,15 +20,15 @@ from skinmodel.unknown import THRESHOLD, Unknown
 from training.data.seen import SEEN, fingerprints
 from training.learning.checkpoint import load_tensors
 from training.learning.config import read_object
-from training.learning.loop import BEST, HISTORY
 from training.learning.origin import met_before
-from training.learning.run import CONFIG, Run, counts
+from training.learning.run import Run, counts
 from training.measuring import robustness
 from training.measuring.cases import Cases, score_cases
 from training.measuring.leaveout import LEFT_OUT
 from training.measuring.numbers import calibrate, measured, with_tests
 from training.measuring.refusal import measure_unknown, unknown_of
 from training.measuring.weighing import weigh_course
+from training.runs.folder import BEST, CONFIG, HISTORY
 
 STEPS = 7  # of the measuring, as progress counts them
 INTENDED_USE = "Decision support for clinicians, research use. Not a diagnosis."
@@ -86,7 +86,7 @@ def make_candidate(
     progress(next(steps), STEPS)
     numbers |= {"robustness": robustness.for_card(ready, run, calibration)}
     progress(next(steps), STEPS)
-    start, notes = met_before(run.folder, init)
+    before, notes = met_before(run.folder, init)
     golden = golden_bytes(answers(ready, run.config.preparation, calibration, unknown))
     rest = {
         "created_on": datetime.now(UTC).date().isoformat(),
@@ -95,7 +95,7 @@ def make_candidate(
         "not_for": list(NOT_FOR),
         **about,
         "splits": counts(run.table),
-        SEEN: fingerprints(run.table, start),
+        SEEN: fingerprints(run.table, *before),
         "numbers": numbers,
         "training": {
             "command": command,

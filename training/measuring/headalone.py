@@ -17,13 +17,14 @@ from skinmodel.network import for_use
 from training.learning.batches import Lesions
 from training.learning.checkpoint import load_tensors
 from training.learning.features import open_features
-from training.learning.loop import BEST, fit
+from training.learning.loop import fit
 from training.learning.run import Run, new_network
 from training.measuring.candidate import as_saved, training_mix
 from training.measuring.cases import Cases, score_cases
 from training.measuring.evaluate import report
 from training.measuring.numbers import calibrate
 from training.measuring.paired import differences
+from training.runs.folder import BEST
 
 EPOCHS = 12
 FEW, MANY = 64, 256  # photos of the two trials that a step of the whole network is timed by

@@ -30,9 +30,7 @@ class Group:
     mask: NDArray[np.bool_]
 
 
-def subgroups(
-    table: pd.DataFrame, photos: Scored, calibration: Calibration
-) -> dict[str, Any]:
+def subgroups(table: pd.DataFrame, photos: Scored, calibration: Calibration) -> dict[str, Any]:
     """What a card and a report hold of N photos, which are the rows of `table` in their order."""
     scores = photos.probabilities(calibration, "balanced"), photos.probabilities(calibration)
     found = by_group(groups(table), scores, photos.labels, photos.lesions)

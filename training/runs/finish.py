@@ -7,10 +7,9 @@ from typing import Any
 from skinmodel.weights import InvalidModel
 from training.measuring.candidate import make_candidate
 from training.data.datasets import data_sets
-from training.runs.folder import Reporter
-from training.learning.loop import LAST
+from training.runs.folder import LAST, Reporter
 from training.data.manifest import InvalidData
-from training.learning.origin import start_card
+from training.learning.source import card_of
 from training.runs.request import IMAGENET, MODEL, Places, Request
 from training.learning.run import Run
 from training.measuring.compared import NUMBERS
@@ -110,7 +109,7 @@ def about(request: Request, places: Places, init: Path | None) -> Mapping[str, A
         MODEL: f"Model {request.version}.",
         IMAGENET: "torchvision's weights for ImageNet.",
     }.get(request.start, "Random weights.")
-    before = start_card(init) or {}
+    before = card_of(init) or {}
     if before.get("licence"):
         licences.append(str(before["licence"]))
     return {

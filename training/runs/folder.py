@@ -16,6 +16,8 @@ from training.terminal import sentence
 
 REQUEST, RESULT, LOCK = "request.json", "result.json", "run.lock"
 PROGRESS, LOG, HISTORY, CONFIG = "progress.json", "log.txt", "history.jsonl", "config.json"
+MANIFEST = "manifest.csv"
+LAST, BEST = "last.safetensors", "best.safetensors"  # the last and the best epoch's weights
 APART = 0.5  # seconds between two writings
 LAST_WORDS = 64 << 10  # bytes of the log that are looked at
 
