@@ -11,11 +11,13 @@ from safetensors.torch import save_file
 from skinmodel.network import CnnLstm
 from tests.training.conftest import Layout
 from training.__main__ import main
-from training.learning.config import InvalidConfig, TrainConfig
+from training.learning.config import SCALED, InvalidConfig, TrainConfig
 from training.learning.layout import Layout as MemoryLayout
+from training.learning.origin import settings_for
 from training.learning.run import Run, open_run
 from training.learning.space import Space, space_for
 from training.learning.tune import BEST_CONFIG, RESULT, STUDY, tune
+from training.runs.folder import BEST, CONFIG
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +135,7 @@ def test_the_space_covers_what_can_be_searched(tiny, tmp_path: Path, start: Path
 
     folder = tmp_path / "weights"
     folder.mkdir()
-    with pytest.raises(InvalidConfig, match="neither a model nor weights"):
+    with pytest.raises(InvalidConfig, match="neither a model nor a run nor weights"):
         space_for(tiny, folder)
     for name in ("resnet18_imagenet", "mobilenet_v2"):
         shutil.copy(start, folder / f"{name}.safetensors")
@@ -141,6 +143,18 @@ def test_the_space_covers_what_can_be_searched(tiny, tmp_path: Path, start: Path
     assert several.distributions()["backbone"].choices == ("mobilenet_v2", "resnet18")
     chosen = several.settings({"backbone": "resnet18"})
     assert several.init(chosen) == folder / "resnet18_imagenet.safetensors"
+    assert settings_for({}, folder) == TrainConfig()  # a folder of files asks for nothing
+    shutil.copy(start, folder / "efficientnet_lite0.safetensors")
+    for file in folder.glob("mobilenet*"):
+        file.unlink()
+    first = space_for(TrainConfig(), folder).settings({"backbone": "efficientnet_lite0"})
+    assert first.preparation.std == SCALED["efficientnet_lite0"]["std"]
+
+    another = tmp_path / "run"
+    another.mkdir()
+    for name in (CONFIG, BEST):
+        (another / name).touch()
+    assert space_for(tiny, another).weights == {"conv": another}
 
 
 def test_the_command_ends_in_settings_for_fit(

@@ -14,7 +14,7 @@ from skinmodel.network import DAY_INPUTS, CnnLstm, load_backbone
 from training.data.seen import BY_CHANCE, SEEN, seen
 from training.learning.checkpoint import write_atomically
 from training.learning.config import InvalidConfig, TrainConfig, read_object
-from training.learning.source import START, USE, card_of, network_of, sha256_of
+from training.learning.source import START, USE, card_of, is_model, is_run, network_of, sha256_of
 from training.runs.folder import HISTORY
 
 TEACHERS = "teachers.json"  # in a run folder: the same of those it learns from
@@ -26,7 +26,7 @@ def settings_for(values: dict[str, Any], init: Path | None) -> TrainConfig:
 
     Features are worth most when the photos are prepared as for the weights they come from.
     """
-    if init is None or not init.is_dir():
+    if init is None or not (is_model(init) or is_run(init)):
         return TrainConfig.from_dict(values)
     network, preparation = network_of(init)
     model = {**network.config.to_dict(), **values.get("model", {})}

@@ -15,7 +15,7 @@ from optuna.distributions import (
 from skinmodel.backbone import BACKBONES, LITE
 from skinmodel.transforms import Preparation
 from training.learning.config import LARGEST_AUGMENTATION, SCALED, InvalidConfig, TrainConfig
-from training.learning.source import is_model
+from training.learning.source import is_model, is_run
 
 UNITS, BATCHES = (64, 128, 256, 512), (16, 32, 64, 128)
 STACKS = tuple(tuple(width << i for i in range(depth)) for depth in (3, 4, 5) for width in (8, 16))
@@ -78,10 +78,10 @@ class Space:
         if "filters" in found:
             network["filters"] = tuple(map(int, found["filters"].split()))
         own = {n: found[n] for n in ("learning_rate", "batch", "augmentation") if n in found}
-        if network.get("backbone") not in (None, self.base.model.backbone):
-            pixels = Preparation.from_dict(SCALED.get(network["backbone"], {}))
-            own["preparation"] = replace(self.base.preparation, mean=pixels.mean, std=pixels.std)
-        return replace(self.base, model=replace(self.base.model, **network), **own)
+        base = self.base
+        if network.get("backbone") not in (None, base.model.backbone):
+            base = _upon(base, network["backbone"])
+        return replace(base, model=replace(base.model, **network), **own)
 
     def init(self, config: TrainConfig) -> Path | None:
         """What a run with these settings starts from."""
@@ -113,18 +113,25 @@ def space_for(config: TrainConfig, init: Path | None) -> Space:
     """
     if init is None:
         return Space(config, {})
-    if not init.is_dir() or is_model(init):
+    if not init.is_dir() or is_model(init) or is_run(init):
         return Space(config, {config.model.backbone: init})
     files = sorted(init.glob("*.safetensors"))
     weights = {name: path for name in BACKBONES for path in files if path.name.startswith(name)}
     if not weights:
         raise InvalidConfig(
-            f"{init.name} holds neither a model nor weights named after a backbone, such as "
-            f"{BACKBONES[0]}.safetensors."
+            f"{init.name} holds neither a model nor a run nor weights named after a backbone, such"
+            f" as {BACKBONES[0]}.safetensors."
         )
     if config.model.backbone not in weights:
-        config = replace(config, model=replace(config.model, backbone=min(weights)))
+        config = _upon(config, min(weights))
     return Space(config, weights)
+
+
+def _upon(config: TrainConfig, backbone: str) -> TrainConfig:
+    """The settings with another backbone, and pixels scaled as its published weights know them."""
+    pixels = Preparation.from_dict(SCALED.get(backbone, {}))
+    preparation = replace(config.preparation, mean=pixels.mean, std=pixels.std)
+    return replace(config, model=replace(config.model, backbone=backbone), preparation=preparation)
 
 
 def _one_of(*values: int) -> CategoricalDistribution:
