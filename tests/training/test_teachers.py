@@ -18,11 +18,13 @@ from training.learning.batches import NO_LABEL, epoch_batches
 from training.learning.config import InvalidConfig, TrainConfig
 from training.learning.layout import Layout as MemoryLayout
 from training.learning.objective import batch_loss, following
-from training.learning.origin import begin, met_before
+from training.learning.origin import begin, met_before, settings_for
 from training.learning.ranks import ALONE
 from training.learning.run import new_network, open_run, train
+from training.learning.source import card_of
 from training.learning.step import Learner, new_optimizer, take
 from training.learning.teachers import hired
+from training.runs.folder import BEST, LAST, MANIFEST
 
 PLAIN = MemoryLayout(bfloat16=False, channels_last=False)
 CPU = torch.device("cpu")
@@ -181,8 +183,47 @@ def test_the_card_says_whom_it_learned_from(
     assert found is not None and found.equals(elsewhere["split"] != "test")
 
     capsys.readouterr()
-    assert main(command[:7] + command[-4:]) == 2
+    assert main(command[:9] + command[-4:]) == 2  # one of the two
     assert "other teachers" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):  # it is finished, so nobody has to be there any more
+        main(command[:5] + command[-2:])
+    found = seen(elsewhere, card_of(second) or {})
+    assert found is not None and found.equals(elsewhere["split"] != "test")
+
+
+def test_a_run_keeps_the_models_that_it_took_its_first_step_with(
+    isic: Layout, tmp_path: Path, model: Path
+) -> None:
+    table, run = assign(read_isic(isic.folder).table), tmp_path / "run"
+    run.mkdir()
+    other = save_tiny_model(tmp_path / "models", "other", filters=(4, 6, 8))
+    begin(table, run, model, [model])  # stopped before the first step, or refused
+    begin(table, run, other, [other])
+    assert [card["version"] for card in met_before(run, None)[0]] == ["other", "other"]
+    begin(table, run, None)
+    assert met_before(run, None) == ((), ())
+    (run / LAST).touch()  # written within the first epoch, too
+    with pytest.raises(InvalidConfig, match="other teachers, or one has changed"):
+        begin(table, run, None, [model])
+
+
+def test_a_damaged_run_is_a_sentence(isic: Layout, tmp_path: Path, config: TrainConfig) -> None:
+    table, run = assign(read_isic(isic.folder).table), tmp_path / "damaged"
+    open_run(
+        data=isic.folder, folder=run, config=config,
+        cache=tmp_path / "cache", progress=lambda *_: None,
+    )  # fmt: skip
+    (run / BEST).write_bytes(b"half of")
+    for use in (lambda: hired([run], config, CPU), lambda: settings_for({}, run)):
+        with pytest.raises(InvalidConfig, match=r"damaged cannot be used: best\.safetensors"):
+            use()
+    (run / MANIFEST).unlink()
+    with pytest.raises(InvalidConfig, match=r"damaged cannot be used: .*manifest\.csv"):
+        begin(table, tmp_path, None, [run])
+    card = save_tiny_model(tmp_path / "models", "broken") / "card.json"
+    card.write_text("{")
+    with pytest.raises(InvalidConfig, match=r"card\.json cannot be read"):
+        begin(table, tmp_path, None, [card.parent])
 
 
 def test_lesions_are_mixed_alike_on_any_number_of_threads(

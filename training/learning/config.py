@@ -23,7 +23,7 @@ class InvalidConfig(ValueError):
 def read_object(path: Path) -> dict[str, Any]:
     """A JSON object from a file; InvalidConfig if it is none."""
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidConfig(f"{path.name} cannot be read: {error}") from error
     if not isinstance(values, dict):

@@ -13,11 +13,22 @@ from safetensors.torch import load_file
 from skinmodel.network import DAY_INPUTS, CnnLstm, load_backbone
 from training.data.seen import BY_CHANCE, SEEN, seen
 from training.learning.checkpoint import write_atomically
-from training.learning.config import InvalidConfig, TrainConfig, read_object
-from training.learning.source import START, USE, card_of, is_model, is_run, network_of, sha256_of
-from training.runs.folder import HISTORY
+from training.learning.config import InvalidConfig, TrainConfig
+from training.learning.source import (
+    START,
+    TEACHERS,
+    USE,
+    card_of,
+    finished,
+    is_model,
+    is_run,
+    network_of,
+    sha256_of,
+    starts_of,
+    teachers_of,
+)
+from training.runs.folder import HISTORY, LAST
 
-TEACHERS = "teachers.json"  # in a run folder: the same of those it learns from
 INPUT_WEIGHTS = "lstm.weight_ih_l0"
 
 
@@ -46,17 +57,26 @@ def begin(
 
     So they stay known to whoever measures the run's candidate, whenever that is. InvalidConfig if
     one has met test lesions of the run's `table`: it may have been trained when they had another
-    id, or another patient; or if the folder is a run's with other teachers. One process `writes`.
+    id, or another patient; or if the run began with other teachers, which only a finished one may
+    be asked for without. One process `writes`.
     """
-    if not (folder / START).exists() and (card := card_of(init)) and init:
-        kept = _kept(table, init, card)
-        if writes:
-            write_atomically(folder / START, json.dumps(kept))
+    begun = (folder / LAST).exists() or (folder / HISTORY).exists()
+    if not (begun and (folder / START).exists()):
+        card = card_of(init)
+        start = _kept(table, init, card) if init and card else None
+        if writes and start:
+            write_atomically(folder / START, json.dumps(start))
+        elif writes:  # what was asked for before the first step
+            (folder / START).unlink(missing_ok=True)
+    if not teachers and finished(folder):
+        return
     taught = [{"sha256": sha256_of(one), **_kept(table, one, card_of(one))} for one in teachers]
-    known = _teachers(folder)
-    if [one["sha256"] for one in known] != [one["sha256"] for one in taught]:
-        if known or (folder / HISTORY).exists():
-            raise InvalidConfig(f"{folder} holds a run with other teachers; choose another folder.")
+    if [one["sha256"] for one in teachers_of(folder)] != [one["sha256"] for one in taught]:
+        if begun:
+            raise InvalidConfig(
+                f"{folder} holds a run with other teachers, or one has changed since; choose"
+                " another folder."
+            )
         if writes:
             write_atomically(folder / TEACHERS, json.dumps(taught))
 
@@ -77,13 +97,6 @@ def _kept(table: pd.DataFrame, place: Path, card: Mapping[str, Any] | None) -> d
     return {"version": card.get("version"), SEEN: card.get(SEEN)}
 
 
-def _teachers(folder: Path) -> list[dict[str, Any]]:
-    if not (folder / TEACHERS).exists():
-        return []
-    kept: list[dict[str, Any]] = json.loads((folder / TEACHERS).read_text())
-    return kept
-
-
 def met_before(
     folder: Path, init: Path | None
 ) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
@@ -91,10 +104,9 @@ def met_before(
 
     Nothing if the run started from no finished model and learned from none.
     """
-    kept = folder / START
-    start = read_object(kept) if kept.exists() else card_of(init)
-    before = [("started", start)] if start else []
-    before += [("learned", one) for one in _teachers(folder)]
+    starts = starts_of(folder) or filter(None, [card_of(init)])
+    before = [("started", one) for one in starts]
+    before += [("learned", one) for one in teachers_of(folder)]
     return tuple(card for _, card in before), tuple(_note(*one) for one in before)
 
 

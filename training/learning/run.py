@@ -23,8 +23,9 @@ from training.learning.features import open_features
 from training.learning.loop import Log, fit
 from training.learning.origin import check_start, fill
 from training.learning.ranks import ALONE, Ranks
+from training.learning.source import finished
 from training.learning.teachers import hired
-from training.runs.folder import BEST, CONFIG, HISTORY, LAST, MANIFEST
+from training.runs.folder import CONFIG, LAST, MANIFEST
 from training.twins import LEFT_OUT, without_twins
 
 
@@ -135,20 +136,6 @@ def saved_config(folder: Path) -> TrainConfig:
         known = {one.name for one in fields(TrainConfig)}
         values = {name: value for name, value in values.items() if name in known}
     return TrainConfig.from_dict(values)
-
-
-def finished(folder: Path) -> bool:
-    """Whether a run folder has its last epoch behind it, and the weights to show for it.
-
-    A history that a kill left with half a line, or one too many, is not: training mends it first.
-    """
-    if not all((folder / name).exists() for name in (CONFIG, BEST, HISTORY)):
-        return False
-    try:
-        epochs = [json.loads(line)["epoch"] for line in (folder / HISTORY).read_text().splitlines()]
-    except (ValueError, KeyError, TypeError):
-        return False
-    return bool(epochs) and epochs[-1] == len(epochs) == read_object(folder / CONFIG).get("epochs")
 
 
 def new_network(
