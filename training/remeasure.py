@@ -23,7 +23,6 @@ from training.data.manifest import InvalidData, Manifest, read_isic
 from training.data.seen import BY_CHANCE, seen
 from training.learning.config import InvalidConfig, TrainConfig
 from training.learning.run import Run, counts, open_table
-from training.learning.source import is_model
 from training.measuring import robustness
 from training.measuring.candidate import commit, with_refusals
 from training.measuring.cases import score_cases
@@ -64,7 +63,7 @@ def run(given: argparse.Namespace, cache: Path) -> int:
     """0 done; InvalidModel, InvalidData and InvalidConfig pass through."""
     if given.photos < 1:
         raise InvalidConfig("--photos must be 1 or more.")
-    if "head" in given.only and (given.init is None or is_model(given.init)):
+    if "head" in given.only and (given.init is None or given.init.is_dir()):
         raise InvalidConfig("Give --init weights that have met none of the lesions: ImageNet's.")
     with tqdm(file=sys.stderr, delay=0.1) as bar:
         remeasure(

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import save_file
@@ -15,6 +16,7 @@ from training.data.manifest import read_isic
 from training.data.seen import SEEN, fingerprints
 from training.data.splits import assign
 from training.learning.config import TrainConfig
+from training.learning.loop import fit
 from training.learning.run import open_run, train
 from training.measuring.candidate import make_candidate
 
@@ -99,12 +101,23 @@ def test_a_head_alone_is_measured_beside_the_whole_network(
     monkeypatch.setattr("training.measuring.headalone.FEW", 8)
     monkeypatch.setattr("training.measuring.headalone.MANY", 24)
     asked = ["--only", "head"]
-    assert remeasure(made, isic.folder, *asked, "--init", str(made)) == 2
-    assert "met none of the lesions" in capsys.readouterr().err
+    for folder in (made, made.parent):  # ImageNet's are a file
+        assert remeasure(made, isic.folder, *asked, "--init", str(folder)) == 2
+        assert "met none of the lesions" in capsys.readouterr().err
     init = tmp_path / "init.safetensors"
     save_file(CnnLstm(tiny.model).backbone.state_dict(), init)
-    before = load_model(made).card["numbers"]
+    before, training = (load_model(made).card[name] for name in ("numbers", "training"))
+    taught = training["settings"] | {"mixing": 0.5}  # with teachers, who are not asked any more
+    rewrite_card(made, {"training": training | {"settings": taught}})
+    mixing = []
+
+    def watched(**given: Any) -> bool:
+        mixing.append(given["config"].mixing)
+        return fit(**given)
+
+    monkeypatch.setattr("training.measuring.headalone.fit", watched)
     assert remeasure(made, isic.folder, *asked, "--init", str(init)) == 0
+    assert mixing == [0.0, 0.0, 0.0]
     found = load_model(made).card["numbers"]
     head = found.pop("head_alone")
     assert found == before

@@ -214,7 +214,11 @@ def test_a_damaged_run_is_a_sentence(isic: Layout, tmp_path: Path, config: Train
         cache=tmp_path / "cache", progress=lambda *_: None,
     )  # fmt: skip
     (run / BEST).write_bytes(b"half of")
-    for use in (lambda: hired([run], config, CPU), lambda: settings_for({}, run)):
+    for use in (
+        lambda: hired([run], config, CPU),
+        lambda: settings_for({}, run),
+        lambda: new_network(config, run, CPU),
+    ):
         with pytest.raises(InvalidConfig, match=r"damaged cannot be used: best\.safetensors"):
             use()
     (run / MANIFEST).unlink()

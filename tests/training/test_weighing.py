@@ -1,5 +1,6 @@
 """How far the LSTM counts, chosen on lesions that the network did not learn from."""
 
+from dataclasses import replace
 from math import nan
 
 import numpy as np
@@ -55,4 +56,11 @@ def test_what_tells_more_of_unseen_lesions_counts_more(network: CnnLstm) -> None
 
 def test_few_series_change_nothing(network: CnnLstm) -> None:
     assert weigh_course(network, cases_for(network, 0.9, lesions=5), prior_training=EVEN) is None
+    assert network.course.item() == 0
+
+
+def test_photos_of_one_day_are_no_course(network: CnnLstm) -> None:
+    cases = cases_for(network, 0.9)
+    cases = replace(cases, days=[[0.0] * 3 for _ in cases.rows])
+    assert weigh_course(network, cases, prior_training=EVEN) is None
     assert network.course.item() == 0

@@ -135,9 +135,10 @@ def fill(network: CnnLstm, init: Path) -> tuple[str, ...]:
     head, too, if it has the same shape; one that reads days starts from one that does not as if
     all days were unknown. InvalidConfig if the backbone is another.
     """
+    model = network_of(init)[0] if init.is_dir() else None
     try:
-        if init.is_dir():
-            return _fill_from_model(network, network_of(init)[0])
+        if model:
+            return _fill_from_model(network, model)
         load_backbone(network, load_file(init))
     except (SafetensorError, OSError, ValueError) as error:
         raise InvalidConfig(f"{init.name} {USE}: {error}") from error

@@ -35,10 +35,11 @@ SHOWN = ("balanced_accuracy", "macro_auroc", "log_loss")
 def head_alone(model: Model, run: Run, init: Path, test: Cases) -> dict[str, Any]:
     """Trains a head on features of `init`, and measures it beside the model that scored `test`.
 
-    Each photo is seen from one side and as it is: what a head learns in the least time.
+    Each photo is seen from one side and as it is: what a head learns in the least time. Whoever
+    taught the model takes no part, so no photos are mixed.
     """
     shape = replace(run.config.model, views=1)
-    config = replace(run.config, learns="head", views=1, epochs=EPOCHS, model=shape)
+    config = replace(run.config, learns="head", views=1, epochs=EPOCHS, mixing=0.0, model=shape)
     network = new_network(config, init, torch.device("cpu"))
     sides = run.lesions("train"), run.lesions("validation")
     photos = [photo for side in sides for lesion in side.photos for photo in lesion]
@@ -83,7 +84,7 @@ def head_alone(model: Model, run: Run, init: Path, test: Cases) -> dict[str, Any
 
 def _seconds_a_photo(run: Run, init: Path) -> float:
     """Processor seconds of the whole network's training for a photo, without what starts it."""
-    config = replace(run.config, learns="all", epochs=1)
+    config = replace(run.config, learns="all", epochs=1, mixing=0.0)
     spent = []
     for photos in (FEW, MANY):
         part = _few(run.lesions("train"), photos)

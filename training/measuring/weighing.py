@@ -13,12 +13,13 @@ from scipy.optimize import minimize_scalar
 
 from skinmodel.calibration import log_odds
 from skinmodel.network import CnnLstm
+from training.data.visits import visits_of
 from training.measuring.cases import Cases
 from training.measuring.metrics import probabilities
 from training.measuring.scoring import head_logits
 
 LEAST, MOST = 0.01, 0.99
-FEWEST = 20  # lesions with several photos, or the share stays as it was learned
+FEWEST = 20  # lesions of several visits, or the share stays as it was learned
 
 
 def weigh_course(
@@ -26,9 +27,9 @@ def weigh_course(
 ) -> float | None:
     """Sets `network.course` to the share with the least log loss at the training mix; returns it.
 
-    None, with nothing changed, if fewer than `FEWEST` lesions have several photos.
+    None, with nothing changed, if fewer than `FEWEST` lesions were seen on several visits.
     """
-    chosen = [i for i, members in enumerate(cases.rows) if len(members) > 1]
+    chosen = [i for i, days in enumerate(cases.days) if max(visits_of(days)[0])]
     if len(chosen) < FEWEST:
         return None
     labels, offset = cases.series.labels[chosen], log_odds(prior_training, network.config.outputs)

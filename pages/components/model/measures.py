@@ -179,7 +179,7 @@ def _weighed(share: float | None) -> str:
         return ""
     return (
         f" In a series the LSTM's reading counts for {percent(share)}, the mean of the visits for"
-        " the rest; chosen on the validation lesions."
+        " the rest."
     )
 
 
