@@ -48,18 +48,23 @@ class Lived:
 def lived(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], Lived]:
-    """All runs, made by one process, because importing the package takes longer than a run."""
+    """All runs, made by one process, because importing the package takes longer than a run.
+
+    The whole networks learn from a finished model, too, the heads from the diagnoses alone.
+    """
     base = tmp_path_factory.mktemp("lives")
     photos = write_isic(base / "isic").folder
     config = TrainConfig(
         model=ModelConfig(backbone="conv", filters=(8, 16), lstm_units=8),
-        preparation=Preparation(size=24, scale=48),
+        preparation=Preparation(size=24, scale=40),
         epochs=2,
         batch=16,
         learning_rate=2e-3,
         average=0.8,
         sizes=((1.0, 24),),
+        mixing=0.3,
     )
+    teacher = save_tiny_model(base / "models", "1.0")
     settings = base / "settings.json"
     settings.write_text(json.dumps(dataclasses.asdict(config)))
     kinds = {"whole": "alone", "killed": "killed", "pair": "pair", "bereft": "pair"}
@@ -72,7 +77,7 @@ def lived(
             "data_dir": str(base / name / "var"),
             "arguments": [
                 "fit", "--data", str(photos), "--config", str(settings),
-                "--out", str(base / name / "run"),
+                "--out", str(base / name / "run"), "--teacher", str(teacher),
             ],
         }
         for name, kind in kinds.items()
@@ -101,8 +106,6 @@ def lived(
 def job(base: Path, name: str) -> list[str]:
     """A run folder as the worker makes it, of a head on a tiny model; the trainer's arguments."""
     places = Places(base / name, base / "models")
-    if not places.bundled.exists():
-        save_tiny_model(places.bundled, "1.0")
     toys = places.data_sets / "toys"
     toys.mkdir(parents=True)
     write_data_set(

@@ -121,10 +121,15 @@ def test_what_is_taught_counts_by_its_share(
 
 
 def test_a_teacher_that_cannot_teach_is_refused(
-    tmp_path: Path, tiny: TrainConfig, config: TrainConfig, model: Path
+    tmp_path: Path, tiny: TrainConfig, config: TrainConfig, model: Path, capsys
 ) -> None:
     yes_or_no = save_tiny_model(tmp_path / "models", "binary", task="binary")
     head = dataclasses.replace(config, learns="head", mixing=0.0)
+    (asked := tmp_path / "settings.json").write_text(json.dumps({"mixing": 0.5}))
+    data = ["--data", str(tmp_path / "not looked at yet"), "--config", str(asked)]
+    for command in ("fit", "tune", "cross-validate"):
+        assert main([command, *data, "--out", str(tmp_path / "run")]) == 2
+        assert "mixing needs a teacher" in capsys.readouterr().err
     for places, settings, why in (
         ([], config, "mixing needs a teacher"),
         ([model], head, "shown no photos"),

@@ -11,6 +11,7 @@ from training.learning.config import InvalidConfig, TrainConfig, read_object
 from training.learning.origin import check_start, settings_for
 from training.learning.ranks import READY, WORKING, Ranks
 from training.learning.run import Run, open_run, saved_config
+from training.learning.teachers import check_taught
 from training.runs.folder import CONFIG
 
 SIGN_OF_LIFE = 5.0  # seconds between two words to the processes that wait
@@ -28,7 +29,7 @@ def options() -> argparse.ArgumentParser:
     shared.add_argument(
         "--init",
         type=Path,
-        help="what to start from: backbone weights with torchvision's names, or a model's folder",
+        help="what to start from: weights for the backbone, or the folder of a model or a run",
     )
     shared.add_argument(
         "--config", type=Path, help="JSON with settings that differ from the defaults"
@@ -53,6 +54,7 @@ def wanted(given: argparse.Namespace) -> TrainConfig:
         values["learns"] = "head"
     config = settings_for(values, given.init)
     check_start(config, given.init)
+    check_taught(config, getattr(given, "teacher", ()))
     return config
 
 

@@ -165,6 +165,7 @@ def train(
     if finished(run.folder):  # its checkpoint may be of an older form
         return True
     check_start(run.config, init)
+    taught_by = hired(teachers, run.config, ranks.device)
     network = new_network(run.config, init, ranks.device, log)
     if (run.folder / LAST).exists():  # the features, too, are those of the run's own backbone
         restore_module("network", network, load_tensors(run.folder / LAST)[0])
@@ -181,7 +182,7 @@ def train(
         log=log,
         stop=stop,
         ranks=ranks,
-        teachers=hired(teachers, run.config, ranks.device),
+        teachers=taught_by,
     )
 
 

@@ -61,11 +61,16 @@ NOBODY = Teachers()
 
 def hired(places: Sequence[Path], config: TrainConfig, device: torch.device) -> Teachers:
     """The teachers in folders of finished models or of runs; InvalidConfig if one won't do."""
+    check_taught(config, places)
+    return Teachers(tuple(_teacher(place, config, device) for place in places))
+
+
+def check_taught(config: TrainConfig, places: Sequence[Path]) -> None:
+    """InvalidConfig if the settings need a teacher and there is none, or can have none."""
     if not places and config.mixing:
         raise InvalidConfig("mixing needs a teacher: no diagnosis is that of a mixed photo.")
     if places and config.learns == "head":
         raise InvalidConfig("A head that learns alone is shown no photos, which teachers need.")
-    return Teachers(tuple(_teacher(place, config, device) for place in places))
 
 
 def _teacher(place: Path, config: TrainConfig, device: torch.device) -> Teacher:
